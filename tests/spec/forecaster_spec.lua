@@ -531,6 +531,10 @@ describe("rnn.Forecaster", function()
     assert(asked > 0)
     assert(before.mae < 2, tostring(before))
     assert(after.mae < 10, tostring(after))
+    local whole = f:predict(frame:rows(1, 620)):tensor { "sold" } -- as a stream says it, row by row
+    for i = 451, 620 do f:update(frame:rows(i, i)) end
+    assert.equal(0, (f:predict():tensor { "sold" } - whole):abs():max():item())
+    assert(#f.recent < 150, #f.recent)
   end)
 
   it("refuses what contradicts itself", function()

@@ -1,14 +1,15 @@
 -- forecaster.lua: rnn.Forecaster: from a frame as its owner has it to forecasts in the units of the data.
 --
 -- panel.lua reads series, flat.lua puts them on a common scale, samples.lua cuts windows, training.lua makes and trains
--- networks, network.lua is the one that is taken when none is given, levels.lua forecasts, interval.lua calibrates,
--- backtest.lua compares.
+-- networks, network.lua is the one that is taken when none is given, levels.lua forecasts, lately.lua gives way
+-- to simple forecasts, interval.lua calibrates, backtest.lua compares.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
 local option = require "rnn.option"
 local Frame = require "rnn.data.frame".Frame
+local lately = require "rnn.forecast.lately"
 local levels = require "rnn.forecast.levels"
 local panel = require "rnn.forecast.panel"
 local train = require "rnn.forecast.training"
@@ -250,7 +251,7 @@ function Forecaster:update(row)
   fitted(self, fname)
   local recent = self.recent
   if recent == nil then core.fail("%s: it has several series; give their frame to predict", fname) end
-  local keep = self.length + self.horizon
+  local keep = lately.rows(self)
   if class.is_a(recent, Frame) then
     local time, seen = self.spec.time, panel.last_seen(self.spec, recent)
     local past, ahead = recent:rows(1, seen), seen < #recent and recent:rows(seen + 1, #recent) or nil

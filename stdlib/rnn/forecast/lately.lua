@@ -7,6 +7,7 @@ local simple = require "rnn.forecast.simple"
 local lately = {}
 
 local MEMORY <const> = 12 -- horizons, or seasons where these are longer, that are looked back on
+local LONGEST <const> = 1000 -- rows, at most
 local VALUES <const> = 2 -- that each of them counts for, as in network.lua
 local DOUBT <const> = 0.05 -- share of all simple forecasts together where nothing speaks for them
 local LEAST <const> = 0.01 -- share that is not left out
@@ -46,6 +47,14 @@ function lately.errors(self, x, centre, y, weights)
   return (e * seen):sum { 2, 4 } / seen:sum { 2, 4 }
 end
 
+-- Rows of a horizon, or of a season where that is longer.
+local function long(self) return math.max(self.horizon, self.season or 1) end
+
+local function memory(self) return math.min(MEMORY * long(self), LONGEST) end
+
+--- lately.rows(forecaster) -> how many rows a forecast depends on
+function lately.rows(self) return self.length + memory(self) + self.horizon end
+
 -- Sums of the errors that were known at the last origin.
 local function add(sums, errors, sign)
   if errors[1] ~= errors[1] then return end
@@ -58,7 +67,7 @@ end
 --- windows whose end was known then.
 function lately.shares(self, errors, rows)
   local h, of_each, any = self.horizon, errors:totable(), false
-  local long = math.max(h, self.season or 1)
+  local most, unit = memory(self), long(self)
   local simples, sums, first, next_known = errors:size(2) - 1, { count = 0 }, 1, 1
   for c = 1, simples + 1 do sums[c] = 0.0 end
   local shares = {}
@@ -66,12 +75,12 @@ function lately.shares(self, errors, rows)
     while next_known < n and rows[next_known] + h <= row do
       add(sums, of_each[next_known], 1)
       next_known = next_known + 1
-      if next_known - first > MEMORY * long then
+      if next_known - first > most then
         add(sums, of_each[first], -1)
         first = first + 1
       end
     end
-    local values, total, each = VALUES * sums.count / long, 1.0, {}
+    local values, total, each = VALUES * sums.count / unit, 1.0, {}
     for c = 1, simples do
       local times = math.min(sums[1] / math.max(sums[c + 1], 1e-30), MOST)
       each[c] = DOUBT / simples * times ^ values

@@ -11,6 +11,7 @@ local Flat = require "rnn.forecast.flat"
 local panel = require "rnn.forecast.panel"
 local steps = require "rnn.data.steps"
 local interval = require "rnn.forecast.interval"
+local lately = require "rnn.forecast.lately"
 local levels = require "rnn.forecast.levels"
 local significance = require "rnn.forecast.significance"
 local Module = require "rnn.nn.module"
@@ -334,7 +335,7 @@ end
 local function tail_of(self, source, list)
   if #list > 1 then return nil end
   local series = list[1]
-  local first = math.max(1, series.rows - self.length - self.horizon + 1)
+  local first = math.max(1, series.rows - lately.rows(self) + 1)
   return (class.is_a(source, Frame) and series.frame or series.y):rows(first, series.rows)
 end
 
