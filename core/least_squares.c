@@ -206,10 +206,8 @@ rnn_status rnn_ridge(rnn_ctx *ctx, const rnn_tensor *x, const rnn_tensor *y, con
     RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){P, K}, &out[i]));
     RNNI_GOTO(solve(ctx, g, ld, penalties[i], g + ld * P, out[i]));
   }
-  rnni_free(ctx, g);
-  return RNN_OK;
 done:
-  for (int i = 0; i < count; i++) {
+  for (int i = 0; i < count && status != RNN_OK; i++) {
     rnn_tensor_free(out[i]);
     out[i] = NULL;
   }

@@ -10,25 +10,33 @@ end
 
 local FAST = { epochs = 2, progress = false, patience = 2, seed = 1 }
 
--- A week around 1000, a cap for some days, weather beside it: a frame of days.
-local function days(count, holes)
+-- A frame of these lines.
+local function frame_of(lines)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
-  file:write "day,sold,visits,promo,weather\n"
+  file:write(table.concat(lines, "\n"), "\n")
+  file:close()
+  local frame = assert(data.csv(path))
+  os.remove(path)
+  return frame
+end
+
+local function moment(format, seconds) return os.date(format, 1609459200 + seconds) end
+
+-- A week around 1000, a cap for some days, weather beside it: a frame of days.
+local function days(count, holes)
+  local lines = { "day,sold,visits,promo,weather" }
   rnn.seed(5)
   local noise = rnn.randn(count):totable()
   for i = 1, count do
     local promo = i % 10 == 0 and 1 or 0
     local sold = 1000 + 200 * math.sin(2 * math.pi * i / 7) + 100 * promo + 10 * noise[i]
     if not (holes and i % 13 == 5) then
-      file:write(("%s,%s,%d,%d,%s\n"):format(os.date("!%Y-%m-%d", 1609459200 + i * 86400),
-        holes and i % 17 == 3 and "" or ("%.2f"):format(sold), 50 + i % 7, promo, i % 3 == 0 and "rain" or "sun"))
+      lines[#lines + 1] = ("%s,%s,%d,%d,%s"):format(moment("!%Y-%m-%d", i * 86400),
+        holes and i % 17 == 3 and "" or ("%.2f"):format(sold), 50 + i % 7, promo, i % 3 == 0 and "rain" or "sun")
     end
   end
-  file:close()
-  local frame = assert(data.csv(path))
-  os.remove(path)
-  return frame:sort "day"
+  return frame_of(lines):sort "day"
 end
 
 local function make(options)
@@ -488,15 +496,11 @@ describe("rnn.Forecaster", function()
     local some = nest.spread(rnn.arange(24000), 1000):totable()
     assert.equal(1000, #some)
     for part, item in ipairs(some) do assert.equal(part - 1, (item - 1) // 24) end
-    local path = os.tmpname()
-    local file = assert(io.open(path, "w"))
-    file:write "time,load\n"
+    local lines = { "time,load" }
     for t = 0, 24 * 100 - 1 do
-      file:write(os.date("!%Y-%m-%d %H:00", 1609459200 + t * 3600), ",", (t % 24) ^ 2 % 17 + t % 24 * 37 % 5, "\n")
+      lines[#lines + 1] = moment("!%Y-%m-%d %H:00", t * 3600) .. "," .. (t % 24) ^ 2 % 17 + t % 24 * 37 % 5
     end
-    file:close()
-    local frame = assert(data.csv(path))
-    os.remove(path)
+    local frame = frame_of(lines)
     local f = make { target = "load", horizon = 1, length = 2, members = 1 }
     f:fit(frame:rows(1, 2000), { stride = 24, epochs = 1, progress = false, seed = 1 })
     local report = f:backtest(frame, { from = 2001, cuts = 48 })
@@ -504,18 +508,13 @@ describe("rnn.Forecaster", function()
   end)
 
   it("gives way to simple forecasts where what it learnt holds no longer, and to nothing before that", function()
-    local path = os.tmpname()
-    local file = assert(io.open(path, "w"))
-    file:write "day,sold\n"
     rnn.seed(9)
-    local noise, moved = rnn.randn(700):totable(), 500
+    local noise, moved, lines = rnn.randn(700):totable(), 500, { "day,sold" }
     for i = 1, 700 do
       local weekday = (i + (i > moved and 3 or 0)) % 7
-      file:write(("%s,%.2f\n"):format(os.date("!%Y-%m-%d", 1609459200 + i * 86400), 100 * (weekday ^ 2 % 5) + noise[i]))
+      lines[#lines + 1] = ("%s,%.2f"):format(moment("!%Y-%m-%d", i * 86400), 100 * (weekday ^ 2 % 5) + noise[i])
     end
-    file:close()
-    local frame = assert(data.csv(path))
-    os.remove(path)
+    local frame = frame_of(lines)
     local f = make { target = "sold", horizon = 7, length = 7, members = 1 }
     f:fit(frame:rows(1, 450), FAST)
     local lately, asked = require "rnn.forecast.lately", 0

@@ -67,7 +67,7 @@ function baselines.linear(train, test)
   local rows, columns = train.inputs:shape()
   local steps = math.min(train.length, math.max(1, INPUTS // columns))
   local inputs, skipped = steps * columns, train.length - steps
-  local items = nest.spread(train.items, math.max(1, PRODUCTS / (inputs * (inputs + train.after_window:size(2)))))
+  local items = nest.spread(train.items, PRODUCTS / (inputs * (inputs + train.after_window:size(2))))
   local all = core.linear_forecast(train.inputs:rows(skipped + 1, rows), items, steps, train.after_window,
     test.inputs:rows(skipped + 1, #test.inputs), test.items)
   return function(_, from, to) return all:rows(from, to) end

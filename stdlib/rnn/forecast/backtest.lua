@@ -133,8 +133,7 @@ local function linear(self, reading, starts, known)
     items = items:gather(1, seen:gt(0):nonzero())
   end
   if #items < 2 then return nil end
-  local budget = math.max(1, 2 ^ 33 // ((steps * k) * (steps * k + h * k)))
-  items = nest.spread(items, budget)
+  items = nest.spread(items, 2 ^ 33 // ((steps * k) * (steps * k + h * k)))
   local skipped = l - steps
   local all = core.linear_forecast(x:rows(skipped + 1, rows), items, steps, futures, x:rows(skipped + 1, rows), starts)
   return all:reshape(#starts, h, k)

@@ -8,9 +8,7 @@ local lately = {}
 
 local MEMORY <const> = 12 -- horizons, or seasons where these are longer, that are looked back on
 local LONGEST <const> = 1000 -- rows, at most
-local VALUES <const> = 2 -- that each of them counts for, as in network.lua
 local DOUBT <const> = 0.05 -- share of all simple forecasts together where nothing speaks for them
-local LEAST <const> = 0.01 -- share that is not left out
 local MOST <const> = 1e6 -- times that one errs more than another
 
 local known = setmetatable({}, { __mode = "k" }) -- forecaster -> weights (C H, steps) of its simple forecasts
@@ -80,7 +78,7 @@ function lately.shares(self, errors, rows)
         first = first + 1
       end
     end
-    local values, total, each = VALUES * sums.count / unit, 1.0, {}
+    local values, total, each = simple.VALUES * sums.count / unit, 1.0, {}
     for c = 1, simples do
       local times = math.min(sums[1] / math.max(sums[c + 1], 1e-30), MOST)
       each[c] = DOUBT / simples * times ^ values
@@ -88,7 +86,7 @@ function lately.shares(self, errors, rows)
     end
     for c = 1, simples do
       local share = each[c] / total
-      each[c] = share >= LEAST and share or 0
+      each[c] = share >= simple.LEAST and share or 0
       any = any or each[c] > 0
     end
     shares[n] = each

@@ -8,8 +8,6 @@ local nn = require "rnn.nn"
 local simple = require "rnn.forecast.simple"
 
 local PENALTIES = { 3e-6, 3e-5, 3e-4, 3e-3, 3e-2, 3e-1 } -- for each window, of the ridge regression
-local LEAST <const> = 0.01 -- share of what is not left out
-local VALUES <const> = 2 -- that a window held out counts for, of those that do not overlap
 local PRODUCTS = 2 ^ 33 -- of all normal equations: some seconds
 
 -- sizes: inputs (columns of a step), targets (the first of them), length, horizon, future (columns known in advance of
@@ -187,7 +185,7 @@ local function share(list, n)
   if not best then return nil end
   for _, each in ipairs(list) do
     each.share = each.error == best.error and 1 or each.error == each.error and (best.error / each.error) ^ n or 0
-    if each.share < LEAST then each.share = 0 end
+    if each.share < simple.LEAST then each.share = 0 end
     sum = sum + each.share
   end
   local base = { label = best.label, penalties = {}, shares = {} }
@@ -237,7 +235,7 @@ function Network:begin(train, valid, base)
     local list = base == "simple" and {} or regressions(self, x, y, weights, PENALTIES)
     judge(self, list, vx, vy, vweights)
     add_simple(list, sizes, vx.series, vy, vweights)
-    base = share(list, VALUES * math.max(#valid / sizes.horizon, 1))
+    base = share(list, simple.VALUES * math.max(#valid / sizes.horizon, 1))
   end
   if base then take(self, base, x, y, weights) end
   return base

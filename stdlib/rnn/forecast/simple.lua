@@ -5,6 +5,9 @@ local core = require "rnn.core"
 
 local simple = {}
 
+simple.VALUES = 2 -- that a window counts for in a likelihood, of those that do not overlap
+simple.LEAST = 0.01 -- share in a mean of forecasts that is not left out
+
 local RATES = { 0.1, 0.2, 0.35, 0.5, 0.7, 1 } -- of exponential smoothing; 1 is the last value
 
 --- simple.all(steps, horizon [, season]) -> list of { label =, weights = (horizon, steps) }
