@@ -152,7 +152,7 @@ typedef struct rnni_kernels {
      width of a vector. acc (n) takes in four rows at a time, then those left; shift (n) or NULL for 0. */
   void (*fold)(rnni_fold how, int64_t rows, int64_t n, const rnn_real *x, ptrdiff_t ld, const double *shift, double *acc);
   /* top (n): the largest element, or with smallest the smallest; NaN comes before all. row (n), or NULL: its first row,
-     counted from first. At least one row. */
+     counted from first. At least one row; top and row have room for a multiple of 64 columns. */
   void (*extreme)(bool smallest, int64_t rows, int64_t n, const rnn_real *x, ptrdiff_t ld, rnni_row first,
                   rnn_real *top, rnni_row *row);
 

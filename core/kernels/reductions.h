@@ -128,96 +128,106 @@ static void fold(rnni_fold how, int64_t rows, int64_t n, const real *x, ptrdiff_
 /* Where b, of a later row, takes the place of a. */
 INLINE veci beats(vec b, vec a) { return (b > a) | ((b != b) & (a == a)); }
 
-typedef lane_int veci_loose __attribute__((vector_size(VEC_BYTES), aligned(sizeof(lane_int)), may_alias));
-
-/* One vector of columns. */
-INLINE void extreme_vector(const bool smallest, const bool wants_row, int64_t rows, const real *x, ptrdiff_t ld,
-                           lane_int first, vec *top, veci *row) {
-#define ROW(r) (smallest ? -load(x + (r) * ld) : load(x + (r) * ld))
-  vec best = ROW(0);
-  veci at = (veci){0} + first;
-  int64_t r = 1;
-  for (; r + 4 <= rows; r += 4) {
-    vec x0 = ROW(r), x1 = ROW(r + 1), x2 = ROW(r + 2), x3 = ROW(r + 3);
-    veci m1 = beats(x1, x0), m3 = beats(x3, x2);
-    vec y0 = choose(m1, x1, x0), y2 = choose(m3, x3, x2);
-    veci m2 = beats(y2, y0);
-    vec y = choose(m2, y2, y0);
-    veci m = beats(y, best);
-    best = choose(m, y, best);
-    if (wants_row) { /* m1 is -1 where the second of two wins */
-      veci i = (first + (lane_int)r) + ((m2 & (2 - m3)) | (~m2 & -m1));
-      at = (m & i) | (~m & at);
-    }
-  }
-  for (; r < rows; r++) {
-    vec y = ROW(r);
-    veci m = beats(y, best);
-    best = choose(m, y, best);
-    if (wants_row) at = (m & (first + (lane_int)r)) | (~m & at);
-  }
-#undef ROW
-  *top = smallest ? -best : best;
-  *row = at;
+/* The larger of two where it is not asked which: NaN before all, and of equals a. */
+INLINE vec larger(vec a, vec b) {
+#if defined(__AVX512F__) && !defined(RNN_DOUBLE)
+  __m512 y = (__m512)b;
+  return (vec)_mm512_mask_mov_ps(_mm512_max_ps(y, (__m512)a), _mm512_cmp_ps_mask(y, y, _CMP_UNORD_Q), y);
+#elif defined(__AVX2__) && !defined(RNN_DOUBLE)
+  __m256 y = (__m256)b;
+  return (vec)_mm256_blendv_ps(_mm256_max_ps(y, (__m256)a), y, _mm256_cmp_ps(y, y, _CMP_UNORD_Q));
+#else
+  return choose((b > a) | (b != b), b, a);
+#endif
 }
 
-INLINE void extreme_all(const bool smallest, const bool wants_row, int64_t rows, int64_t n, const real *x, ptrdiff_t ld,
-                        lane_int first, real *top, rnni_row *row) {
-  vec best;
-  veci at;
-  int64_t u = 0;
-  for (; u + LANES <= n; u += LANES) {
-    extreme_vector(smallest, wants_row, rows, x + u, ld, first, &best, &at);
-    store(top + u, best);
-    if (wants_row) *(veci_loose *)(row + u) = at;
+/* best, at the places at, takes in y, which is behind it at row. */
+INLINE void meet(const bool wants_row, vec *best, veci *at, vec y, veci row) {
+  veci m = beats(y, *best);
+  *best = wants_row ? choose(m, y, *best) : larger(*best, y);
+  if (wants_row) *at = (m & row) | (~m & *at);
+}
+
+typedef lane_int veci_loose __attribute__((vector_size(VEC_BYTES), aligned(sizeof(lane_int)), may_alias));
+
+/* What the smallest is looked for in: x with its other sign, where sign is SIGN_BIT. */
+INLINE vec flip(vec x, veci sign) { return (vec)((veci)x ^ sign); }
+
+/* n columns, at most a vector, of which *top and *at know the rows before. */
+INLINE void extreme_vector(const bool wants_row, int64_t n, veci sign, int64_t rows, const real *x, ptrdiff_t ld,
+                           veci first, real *top, rnni_row *row) {
+#define ROW(r) flip(load_part(x + (r) * ld, n), sign)
+  vec best = flip(load(top), sign);
+  veci at = {0};
+  if (wants_row) at = *(veci_loose *)row;
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    vec y[4] = {ROW(r), ROW(r + 1), ROW(r + 2), ROW(r + 3)};
+    veci at0 = first + (lane_int)r, at2 = at0 + 2;
+    meet(wants_row, &y[0], &at0, y[1], at0 + 1);
+    meet(wants_row, &y[2], &at2, y[3], at2 + 1);
+    meet(wants_row, &y[0], &at0, y[2], at2);
+    meet(wants_row, &best, &at, y[0], at0);
   }
-  for (; u < n; u++) { /* columns past the last vector, one by one */
-    real b = x[u];
-    rnni_row place = first;
-    for (int64_t r = 1; r < rows; r++) {
-      real v = x[r * ld + u];
-      if ((smallest ? v < b : v > b) || (v != v && b == b)) b = v, place = first + (rnni_row)r;
-    }
-    top[u] = b;
-    if (wants_row) row[u] = place;
+  for (; r < rows; r++) meet(wants_row, &best, &at, ROW(r), first + (lane_int)r);
+#undef ROW
+  store(top, flip(best, sign));
+  if (wants_row) *(veci_loose *)row = at;
+}
+
+/* In blocks of rows that the nearest cache holds. */
+INLINE void extreme_all(const bool wants_row, bool smallest, int64_t rows, int64_t n, const real *x, ptrdiff_t ld,
+                        rnni_row first, real *top, rnni_row *row) {
+  const veci sign = (veci){0} + (smallest ? SIGN_BIT : 0);
+  const int64_t most = n < 512 ? 4096 / n : 8;
+  memcpy(top, x, (size_t)n * sizeof *x);
+  for (int64_t u = 0; u < n && wants_row; u++) row[u] = first;
+  for (int64_t done = 0; done < rows; done += most, x += most * ld) {
+    int64_t block = rows - done < most ? rows - done : most, u = 0;
+    const veci start = (veci){0} + (first + (rnni_row)done);
+    for (; u + LANES <= n; u += LANES)
+      extreme_vector(wants_row, LANES, sign, block, x + u, ld, start, top + u, wants_row ? row + u : NULL);
+    if (u < n) extreme_vector(wants_row, n - u, sign, block, x + u, ld, start, top + u, wants_row ? row + u : NULL);
   }
 }
 
 static void extreme(bool smallest, int64_t rows, int64_t n, const real *x, ptrdiff_t ld, rnni_row first, real *top,
                     rnni_row *row) {
-  if (smallest && row) extreme_all(true, true, rows, n, x, ld, first, top, row);
-  else if (smallest) extreme_all(true, false, rows, n, x, ld, first, top, NULL);
-  else if (row) extreme_all(false, true, rows, n, x, ld, first, top, row);
-  else extreme_all(false, false, rows, n, x, ld, first, top, NULL);
+  if (row) extreme_all(true, smallest, rows, n, x, ld, first, top, row);
+  else extreme_all(false, smallest, rows, n, x, ld, first, top, NULL);
 }
 
 /* ---- reductions of lines: a line in lanes, whose number its length says ---- */
 
 typedef int64_t dvec_lanes __attribute__((vector_size(VEC_BYTES)));
 #ifdef __clang__
-INLINE vec turn_real(vec x, veci lane) {
-  vec y = x;
-  for (int i = 0; i < LANES; i++) y[i] = x[lane[i]];
-  return y;
-}
-INLINE veci turn_int(veci x, veci lane) {
-  veci y = x;
-  for (int i = 0; i < LANES; i++) y[i] = x[lane[i]];
-  return y;
-}
+#define PICK(name, type, lanes, count)                                         \
+  INLINE type name(type x, type y, lanes lane) {                               \
+    type z = x;                                                                \
+    for (int i = 0; i < count; i++) z[i] = lane[i] < count ? x[lane[i]] : y[lane[i] - count]; \
+    return z;                                                                  \
+  }
+PICK(pick_real, vec, veci, LANES)
+PICK(pick_int, veci, veci, LANES)
 #ifdef RNN_DOUBLE
-#define SHUFFLED(x, lane) _Generic((x), vec: turn_real, veci: turn_int)(x, lane)
+#define PICKED(x, y, lane) _Generic((x), vec: pick_real, veci: pick_int)(x, y, lane)
 #else
-INLINE dvec turn_double(dvec x, dvec_lanes lane) {
-  dvec y = x;
-  for (int i = 0; i < DLANES; i++) y[i] = x[lane[i]];
-  return y;
-}
-#define SHUFFLED(x, lane) _Generic((x), vec: turn_real, veci: turn_int, dvec: turn_double)(x, lane)
+PICK(pick_double, dvec, dvec_lanes, DLANES)
+#define PICKED(x, y, lane) _Generic((x), vec: pick_real, veci: pick_int, dvec: pick_double)(x, y, lane)
 #endif
+#undef PICK
 #else
-#define SHUFFLED(x, lane) __builtin_shuffle(x, lane)
+#define PICKED(x, y, lane) __builtin_shuffle(x, y, lane)
 #endif
+
+/* Of two vectors of so many lanes the lanes that meet others at a distance of by, of x in front and of y behind; and
+   those others. A vector for each of as many lines as it has lanes, two at a time, ends as one with a lane for each. */
+#define NEAR(type, lanes, by)                                                          \
+  ({                                                                                   \
+    type lane_;                                                                        \
+    for (int i_ = 0; i_ < (lanes); i_++) lane_[i_] = i_ / (by) * 2 * (by) + i_ % (by); \
+    lane_;                                                                             \
+  })
 
 /* lanes and how are constants wherever this is expanded. */
 INLINE double fold_line(const rnni_fold how, const int lanes, int64_t n, const real *x, double shift) {
@@ -249,10 +259,10 @@ INLINE double fold_line(const rnni_fold how, const int lanes, int64_t n, const r
 #pragma GCC unroll 16
     for (int v = 0; v < left; v++) acc[v] = fold_two(how, acc[v], acc[v + left]);
   }
-  dvec_lanes first;
-  for (int i = 0; i < DLANES; i++) first[i] = i;
+  dvec_lanes lane;
+  for (int i = 0; i < DLANES; i++) lane[i] = i;
 #pragma GCC unroll 16
-  for (int by = DLANES / 2; by > 0; by /= 2) acc[0] = fold_two(how, acc[0], SHUFFLED(acc[0], first ^ by));
+  for (int by = DLANES / 2; by > 0; by /= 2) acc[0] = fold_two(how, acc[0], PICKED(acc[0], acc[0], lane ^ by));
   return acc[0][0];
 }
 
@@ -290,39 +300,31 @@ INLINE void meet_lanes(const bool wants_row, vec *best, veci *at, vec other, vec
     m |= ((other == *best) | ((other != other) & (*best != *best))) & (there < *at);
     *at = (m & there) | (~m & *at);
   }
-  *best = choose(m, other, *best);
+  *best = wants_row ? choose(m, other, *best) : larger(*best, other);
 }
 
 /* n is at least lanes, of which each keeps its best element and the step where it met it. */
-INLINE void extreme_line(const bool smallest, const bool wants_row, const int lanes, int64_t n, const real *x, real *top,
-                         rnni_row *row) {
+INLINE void extreme_line(const bool wants_row, const int lanes, veci sign, int64_t n, const real *x, vec *top,
+                         veci *row) {
   enum { MOST = 64 / LANES };
   vec best[MOST];
   veci at[MOST], first;
   lane_int step = 1;
   int64_t k = lanes;
   for (int i = 0; i < LANES; i++) first[i] = i;
-#define PART(p) (smallest ? -load(p) : load(p))
-#define MEET(v, p)                                            \
-  do {                                                        \
-    vec y = PART(p);                                          \
-    veci m = beats(y, best[v]);                               \
-    best[v] = choose(m, y, best[v]);                          \
-    if (wants_row) at[v] = (m & step) | (~m & at[v]);         \
-  } while (0)
+#define PART(p) flip(load(p), sign)
 #pragma GCC unroll 16
   for (int v = 0; v < lanes / LANES; v++) best[v] = PART(x + v * LANES), at[v] = (veci){0};
   for (; k + lanes <= n; k += lanes, step++) {
 #pragma GCC unroll 16
-    for (int v = 0; v < lanes / LANES; v++) MEET(v, x + k + v * LANES);
+    for (int v = 0; v < lanes / LANES; v++) meet(wants_row, &best[v], &at[v], PART(x + k + v * LANES), (veci){0} + step);
   }
 #pragma GCC unroll 16
   for (int v = 0; v < lanes / LANES; v++)
     if (k + LANES <= n) {
-      MEET(v, x + k);
+      meet(wants_row, &best[v], &at[v], PART(x + k), (veci){0} + step);
       k += LANES;
     }
-#undef MEET
   at[0] = at[0] * lanes + first;
 #pragma GCC unroll 16
   for (int v = 1; v < lanes / LANES; v++)
@@ -330,61 +332,96 @@ INLINE void extreme_line(const bool smallest, const bool wants_row, const int la
   if (k < n) /* the last elements, with some of those before once more */
     meet_lanes(wants_row, &best[0], &at[0], PART(x + n - LANES), first + (lane_int)(n - LANES));
 #undef PART
-  for (lane_int by = LANES / 2; by > 0; by /= 2) /* each lane and its partner, until all have the same */
-    meet_lanes(wants_row, &best[0], &at[0], SHUFFLED(best[0], first ^ by), SHUFFLED(at[0], first ^ by));
-  *top = smallest ? -best[0][0] : best[0][0];
-  *row = at[0][0];
+  *top = best[0];
+  *row = at[0];
+}
+
+/* What n lines have in their lanes, each compared to one, which its top is. */
+INLINE void extreme_lanes(const bool wants_row, int64_t n, vec *best, veci *at, real *top, rnni_row *row) {
+  if (n == LANES) {
+#pragma GCC unroll 16
+    for (int by = LANES / 2; by > 0; by /= 2) {
+      const veci near = NEAR(veci, LANES, by);
+#pragma GCC unroll 16
+      for (int i = 0; i < by; i++) {
+        vec a = PICKED(best[2 * i], best[2 * i + 1], near), b = PICKED(best[2 * i], best[2 * i + 1], near + by);
+        veci at_a = at[0], at_b = at[0];
+        if (wants_row) at_a = PICKED(at[2 * i], at[2 * i + 1], near), at_b = PICKED(at[2 * i], at[2 * i + 1], near + by);
+        meet_lanes(wants_row, &a, &at_a, b, at_b);
+        best[i] = a;
+        if (wants_row) at[i] = at_a;
+      }
+    }
+    store(top, best[0]);
+    if (wants_row) *(veci_loose *)row = at[0];
+    return;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    veci lane;
+    for (int k = 0; k < LANES; k++) lane[k] = k;
+#pragma GCC unroll 16
+    for (int by = LANES / 2; by > 0; by /= 2) /* each lane and its partner, until all have the same */
+      meet_lanes(wants_row, &best[i], &at[i], PICKED(best[i], best[i], lane ^ by), PICKED(at[i], at[i], lane ^ by));
+    top[i] = best[i][0];
+    if (wants_row) row[i] = at[i][0];
+  }
 }
 
 /* As many lines side by side as a vector has lanes. */
-INLINE void extreme_beside(const bool smallest, int64_t n, const real *x, ptrdiff_t stride, vec *top, veci *row) {
+INLINE void extreme_beside(veci sign, int64_t n, const real *x, ptrdiff_t stride, vec *top, veci *row) {
   vec best = {0};
   veci at = {0};
   for (lane_int k = 0; k < n; k++) {
     vec y;
     for (int i = 0; i < LANES; i++) y[i] = x[i * stride + k];
-    if (smallest) y = -y;
+    y = flip(y, sign);
     veci m = k == 0 ? ~at : beats(y, best);
     best = choose(m, y, best);
     at = (m & k) | (~m & at);
   }
-  *top = smallest ? -best : best;
+  *top = flip(best, sign);
   *row = at;
 }
 
-INLINE void extreme_all_lines(const bool smallest, const bool wants_row, int64_t lines, int64_t n, const real *x,
+INLINE void extreme_all_lines(const bool wants_row, bool smallest, int64_t lines, int64_t n, const real *x,
                               ptrdiff_t stride, rnni_row first, real *top, rnni_row *row) {
+  const veci sign = (veci){0} + (smallest ? SIGN_BIT : 0);
   int64_t i = 0;
   for (; n < 16 && i + LANES <= lines; i += LANES) {
     vec best;
     veci at;
-    extreme_beside(smallest, n, x + i * stride, stride, &best, &at);
+    extreme_beside(sign, n, x + i * stride, stride, &best, &at);
     store(top + i, best + 0); /* which of 0 and -0 comes first depends on the width of a vector */
     if (wants_row) *(veci_loose *)(row + i) = at + first;
   }
-  for (; i < lines; i++) {
-    rnni_row place;
-    real best, few[16];
-    const real *line = x + i * stride;
-    if (n < 16) { /* the first again and again behind them: it loses against itself */
-      for (int k = 0; k < 16; k++) few[k] = line[k < n ? k : 0];
-      extreme_line(smallest, wants_row, 16, 16, few, &best, &place);
-    } else if (n < 64) {
-      extreme_line(smallest, wants_row, 16, n, line, &best, &place);
-    } else {
-      extreme_line(smallest, wants_row, 64, n, line, &best, &place);
+  for (int64_t count; i < lines; i += count) {
+    vec best[LANES];
+    veci at[LANES];
+    count = lines - i < LANES ? lines - i : LANES;
+    for (int64_t k = 0; k < count; k++) {
+      const real *line = x + (i + k) * stride;
+      real few[16];
+      if (n < 16) { /* the first again and again behind them: it loses against itself */
+        for (int e = 0; e < 16; e++) few[e] = line[e < n ? e : 0];
+        extreme_line(wants_row, 16, sign, 16, few, &best[k], &at[k]);
+      } else if (n < 64) {
+        extreme_line(wants_row, 16, sign, n, line, &best[k], &at[k]);
+      } else {
+        extreme_line(wants_row, 64, sign, n, line, &best[k], &at[k]);
+      }
     }
-    top[i] = best + 0;
-    if (wants_row) row[i] = first + place;
+    extreme_lanes(wants_row, count, best, at, top + i, row ? row + i : NULL);
+    for (int64_t k = i; k < i + count; k++) {
+      top[k] = (smallest ? -top[k] : top[k]) + 0;
+      if (wants_row) row[k] += first;
+    }
   }
 }
 
 static void extreme_lines(bool smallest, int64_t lines, int64_t n, const real *x, ptrdiff_t stride, rnni_row first,
                           real *top, rnni_row *row) {
-  if (smallest && row) extreme_all_lines(true, true, lines, n, x, stride, first, top, row);
-  else if (smallest) extreme_all_lines(true, false, lines, n, x, stride, first, top, NULL);
-  else if (row) extreme_all_lines(false, true, lines, n, x, stride, first, top, row);
-  else extreme_all_lines(false, false, lines, n, x, stride, first, top, NULL);
+  if (row) extreme_all_lines(true, smallest, lines, n, x, stride, first, top, row);
+  else extreme_all_lines(false, smallest, lines, n, x, stride, first, top, NULL);
 }
 
 #endif

@@ -37,10 +37,11 @@ int64_t rnni_walk_place(const rnn_tensor *in, int64_t i, int ndim, const int64_t
   return place;
 }
 
-static void find_inputs(plan *p) {
+/* Does every input move on with the result, so that one piece shows them as they are? */
+static bool find_inputs(plan *p) {
   static const double nothing = 0;
   const rnni_walk *w = p->w;
-  bool simple = true;
+  bool simple = true, all_move = true;
   for (int k = 0; k < w->inputs; k++) {
     const rnn_tensor *t = w->in[k];
     input *in = &p->in[k];
@@ -51,10 +52,12 @@ static void find_inputs(plan *p) {
     in->still = still;
     in->step = whole;
     simple &= whole | still;
+    all_move &= whole;
   }
   p->run = p->count;
   p->outer = 0;
   if (!simple) p->outer = w->ndim;
+  return all_move;
 }
 
 /* The last axes along which no input changes between moving and standing still. */
@@ -240,9 +243,9 @@ rnn_status rnni_walk_all(rnn_ctx *ctx, const rnni_walk *w, bool *right) {
   for (int i = 0; i < w->ndim; i++) p.count *= w->dims[i];
   *right = true;
   if (p.count == 0) return RNN_OK;
-  find_inputs(&p);
+  bool all_move = find_inputs(&p);
   if (p.outer) find_run(&p);
-  else if (p.count <= RNNI_PIECE && !w->moving) { /* one piece */
+  else if (p.count <= RNNI_PIECE && (all_move || !w->moving)) { /* one piece */
     rnni_piece piece = {.n = p.count};
     for (int k = 0; k < w->inputs; k++) {
       piece.in[k] = p.in[k].data;

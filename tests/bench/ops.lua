@@ -47,6 +47,10 @@ for axis = 1, 2 do
   end
 end
 
+-- Sums are carried in double here, in float there; and what PyTorch needs for the same digits.
+OPS[#OPS + 1] = { "sum, in double", function(v) return v.x:sum() end, "x.sum(dtype=torch.double)" }
+OPS[#OPS + 1] = { "sum 2, in double", function(v) return v.a:sum(2) end, "a.sum(1, dtype=torch.double)" }
+
 local function values(n)
   local columns = 100
   return { x = rnn.randn(n), y = rnn.randn(n), positive = rnn.rand(n) + 0.01, m = rnn.randn(n):gt(0),
