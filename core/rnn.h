@@ -431,7 +431,8 @@ typedef struct rnn_value {
 } rnn_value;
 
 /* name: an op that is element by element (add, tanh ...), "tanh_slope" (x, y, d) and the like for d times its slope, or copy,
-   accumulate (one value, or the product of two), product, expand, row_sum, row_mean, row_max, row_min, softmax, softmax_back, norm, which writes its second
+   accumulate (one value, or the product of two), product, dot, mix and outer (A b [+ c], c A and c b' of a sample's own matrix A
+   (m, n), flat, and vectors b (n), c (m)), expand, row_sum, row_mean, row_max, row_min, softmax, softmax_back, norm, which writes its second
    value, too, (N, 1): 1 / the standard deviation, and norm_back (result, that, gradient). */
 typedef struct rnn_instruction {
   const char *name;

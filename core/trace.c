@@ -16,7 +16,7 @@ typedef enum rows {
   AXIS,    /* along the axis i[0] */
   AXES,    /* over the axes of shape[], none for all */
   LAST,    /* along the last axis; other tensors are parameters of it */
-  PRODUCT, /* of rows with a matrix that all have in common */
+  PRODUCT, /* of rows with a matrix that all have in common; of a matrix for each sample with one of its own */
   SHAPE    /* shape[0] is the number of samples, or -1 */
 } rows;
 
@@ -216,7 +216,8 @@ static rnn_status check_rows(rnn_trace *t, const rnni_call *c, rows how) {
     if (x->formula && !made_of_rows(c, how, i))
       return rnni_fail(ctx, RNN_EARG, "%s: %s is made by the step itself, for which there is no rule", c->op->name,
                        rnni_input_name(c, i));
-    if (how == PRODUCT && (i == 0 ? !x->formula : i == 1 && x->ndim != 2)) return mixes(ctx, c);
+    bool own = c->op == &rnni_op_matmul && x->ndim == 3 && c->in[0]->ndim == 3 && x->dims[0] == t->samples;
+    if (how == PRODUCT && (i == 0 ? !x->formula : i == 1 && x->ndim != 2 && !own)) return mixes(ctx, c);
   }
   if (c->out_ndim < 2)
     return rnni_fail(ctx, RNN_EARG, "%s leaves no axis of features; keepdim = true does", c->op->name);
@@ -315,7 +316,7 @@ rnn_status rnni_trace_note(rnn_ctx *ctx, rnni_call *c) {
   if (c->op == &rnni_op_slice) c->out_ndim = c->in[0]->ndim; /* views are made by forward */
   if (how == SHAPE) c->out_ndim = c->args.nshape;
   RNNI_TRY(check_rows(t, c, how));
-  if (how == SHAPE) c->args.shape[0] = -1;
+  for (int i = 0; how == SHAPE && i < c->args.nshape; i++) c->args.shape[i] = i ? c->out_dims[i] : -1;
   size_t used = t->used;
   int captured = t->captured_count;
   rnn_status status = note(t, c, how);

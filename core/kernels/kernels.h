@@ -148,6 +148,12 @@ typedef struct rnni_kernels {
   void (*sum_columns)(int64_t rows, int64_t n, const rnn_real *a, ptrdiff_t lda, const rnn_real *b, ptrdiff_t ldb,
                       rnn_real *sums);
 
+  /* Of a matrix a (m, n) and vectors b (n), c (m): y (m) = a b [+ from], y (n) = c a, y (m, n) = c b'. Each sum is one
+     chain in the order of its elements, as in products. from may be NULL. */
+  void (*dots)(int64_t m, int64_t n, const rnn_real *a, const rnn_real *b, const rnn_real *from, rnn_real *y);
+  void (*mix)(int64_t m, int64_t n, const rnn_real *a, const rnn_real *c, rnn_real *y);
+  void (*outer)(int64_t m, int64_t n, const rnn_real *c, const rnn_real *b, rnn_real *y);
+
   /* Reductions of rows that lie ld apart, column by column: a column's result depends on its elements alone, never on the
      width of a vector. acc (n) takes in four rows at a time, then those left; shift (n) or NULL for 0. */
   void (*fold)(rnni_fold how, int64_t rows, int64_t n, const rnn_real *x, ptrdiff_t ld, const double *shift, double *acc);

@@ -229,6 +229,55 @@ PICK(pick_double, dvec, dvec_lanes, DLANES)
     lane_;                                                                             \
   })
 
+/* ---- a matrix of one's own with vectors ---- */
+
+/* So many vectors as rows become columns. */
+INLINE void turn_square(vec *x) {
+#pragma GCC unroll 16
+  for (int by = 1; by < LANES; by *= 2) {
+    veci low, high;
+    for (int k = 0; k < LANES; k++) low[k] = k & by ? k - by + LANES : k, high[k] = k & by ? k + LANES : k + by;
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) {
+      if (i & by) continue;
+      vec a = x[i], b = x[i + by];
+      x[i] = PICKED(a, b, low);
+      x[i + by] = PICKED(a, b, high);
+    }
+  }
+}
+
+/* A lane for each row. */
+static void dots(int64_t m, int64_t n, const real *a, const real *b, const real *from, real *y) {
+  for (int64_t i = 0; i < m; i += LANES) {
+    const int64_t rows = m - i < LANES ? m - i : LANES;
+    vec sum = {0};
+    if (from) sum = load_part(from + i, rows);
+    for (int64_t k = 0; k < n; k += LANES) {
+      const int64_t columns = n - k < LANES ? n - k : LANES;
+      vec x[LANES];
+      for (int r = 0; r < LANES; r++) x[r] = r < rows ? load_part(a + (i + r) * n + k, columns) : (vec){0};
+      turn_square(x);
+      for (int c = 0; c < columns; c++) sum = madd(x[c], splat(b[k + c]), sum);
+    }
+    store_part(y + i, sum, rows);
+  }
+}
+
+static void mix(int64_t m, int64_t n, const real *a, const real *c, real *y) {
+  for (int64_t k = 0; k < n; k += LANES) {
+    const int64_t columns = n - k < LANES ? n - k : LANES;
+    vec sum = {0};
+    for (int64_t i = 0; i < m; i++) sum = madd(splat(c[i]), load_part(a + i * n + k, columns), sum);
+    store_part(y + k, sum, columns);
+  }
+}
+
+static void outer(int64_t m, int64_t n, const real *c, const real *b, real *y) {
+  for (int64_t i = 0; i < m; i++, y += n)
+    for (int64_t k = 0; k < n; k++) y[k] = c[i] * b[k];
+}
+
 /* lanes and how are constants wherever this is expanded. */
 INLINE double fold_line(const rnni_fold how, const int lanes, int64_t n, const real *x, double shift) {
   enum { MOST = 32 / DLANES };

@@ -19,6 +19,8 @@ static const struct {
     {"where", RNNI_DO_WHERE, 3, 0},             {"fma", RNNI_DO_FMA, 3, 0},
     {"copy", RNNI_DO_COPY, 1, 0},
     {"accumulate", RNNI_DO_ACCUMULATE, 1, 0},   {"product", RNNI_DO_PRODUCT, 2, 0},
+    {"dot", RNNI_DO_DOT, 2, 0},                 {"mix", RNNI_DO_MIX, 2, 0},
+    {"outer", RNNI_DO_OUTER, 2, 0},
     {"expand", RNNI_DO_EXPAND, 1, 0},           {"row_sum", RNNI_DO_ROW_SUM, 1, 0},
     {"row_mean", RNNI_DO_ROW_SUM, 1, 1},        {"row_max", RNNI_DO_ROW_MAX, 1, 0},
     {"row_min", RNNI_DO_ROW_MAX, 1, 1},         {"softmax", RNNI_DO_SOFTMAX, 1, 0},
@@ -27,6 +29,7 @@ static const struct {
 };
 
 static bool whole_rows(rnni_kind k) { return k >= RNNI_DO_PRODUCT; }
+static bool of_own_matrix(rnni_kind k) { return k >= RNNI_DO_DOT && k <= RNNI_DO_OUTER; }
 
 static rnn_status bad(rnn_ctx *ctx, int at, const rnn_instruction *i, const char *why) {
   return rnni_fail(ctx, RNN_EARG, "program: instruction %d (%s): %s", at + 1, i->name ? i->name : "no name", why);
@@ -55,7 +58,7 @@ static rnn_status decode(rnn_ctx *ctx, int at, const rnn_instruction *from, rnni
     to->inputs = names[k].inputs;
     if (to->kind == RNNI_DO_PAIR) to->pair = (rnni_pair)names[k].detail;
     if (to->kind == RNNI_DO_ROW_SUM || to->kind == RNNI_DO_ROW_MAX) to->numbers[0] = names[k].detail;
-    if (to->kind == RNNI_DO_PRODUCT && from->in[2] >= 0) to->inputs = 3;
+    if ((to->kind == RNNI_DO_PRODUCT || to->kind == RNNI_DO_DOT) && from->in[2] >= 0) to->inputs = 3;
     if (to->kind == RNNI_DO_ACCUMULATE && from->in[1] >= 0) to->inputs = 2;
     return RNN_OK;
   }
@@ -109,6 +112,12 @@ static rnn_status check_widths(const checker *q, int at, const rnn_instruction *
       fits = text->turned ? a->width == m->rows && to->width == m->width : a->width == m->width && to->width == m->rows;
       if (i->inputs > 2) fits &= v[i->in[2]].width == to->width && (v[i->in[2]].kind != RNN_CONSTANT || v[i->in[2]].form != RNN_NUMBER);
       break;
+    case RNNI_DO_DOT:
+    case RNNI_DO_MIX:
+      fits = (double)to->width * (double)v[i->in[1]].width == (double)a->width &&
+             (i->inputs < 3 || v[i->in[2]].width == to->width);
+      break;
+    case RNNI_DO_OUTER: fits = (double)a->width * (double)v[i->in[1]].width == (double)to->width; break;
     case RNNI_DO_EXPAND: fits = a->width == 1; break;
     case RNNI_DO_ROW_SUM:
     case RNNI_DO_ROW_MAX: fits = to->width == 1; break;
@@ -123,8 +132,8 @@ static rnn_status check_widths(const checker *q, int at, const rnn_instruction *
   /* Constants of few rows have them spread for pieces only. */
   for (int k = 0; whole_rows(i->kind) && k < i->inputs; k++) {
     const rnn_value *c = &v[i->in[k]];
-    bool bias = i->kind == RNNI_DO_PRODUCT && k == 2;
-    if (c->kind == RNN_CONSTANT && c->form != RNN_SAMPLES && !bias) return bad(q->ctx, at, text, "takes no constant row");
+    bool row = of_own_matrix(i->kind) || (i->kind == RNNI_DO_PRODUCT && k == 2);
+    if (c->kind == RNN_CONSTANT && c->form != RNN_SAMPLES && !row) return bad(q->ctx, at, text, "takes no constant row");
   }
   return fits ? RNN_OK : bad(q->ctx, at, text, "the widths of its values do not fit");
 }
@@ -267,6 +276,7 @@ static rnn_status compile(rnn_ctx *ctx, rnn_program *p, const rnn_program_text *
       *known = pack;
       cost = (double)p->values[i->in[0]].width;
     }
+    if (i->kind == RNNI_DO_DOT || i->kind == RNNI_DO_MIX) cost = (double)p->values[i->in[1]].width;
     code->work += cost * (double)p->values[i->to].width;
   }
   for (int i = 0; i < p->count; i++) /* from here on: may it be read? */

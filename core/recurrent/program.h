@@ -15,6 +15,9 @@ typedef enum rnni_kind {
   RNNI_DO_ACCUMULATE, /* a value, or the product of two, to the sums of a constant's gradient */
   /* of whole rows: */
   RNNI_DO_PRODUCT,
+  RNNI_DO_DOT, /* of a sample's own matrix (m, n) and vectors (n), (m): A b, A' c, and c b' */
+  RNNI_DO_MIX,
+  RNNI_DO_OUTER,
   RNNI_DO_EXPAND,
   RNNI_DO_ROW_SUM,
   RNNI_DO_ROW_MAX,

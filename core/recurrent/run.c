@@ -121,7 +121,8 @@ static void run_rows(const rnni_loop *j, const rnni_instruction *i, int64_t t, i
   real *b = i->inputs > 1 ? locate(j, i->in[1], t, &q, NULL) : NULL;
   const real *c = i->inputs > 2 ? locate(j, i->in[2], t, &q, NULL) : NULL;
   real *to = locate(j, i->to, t, &q, NULL);
-  int64_t pa = rnni_pitch(j, i->in[0]), pc = c ? rnni_pitch(j, i->in[2]) : 0, pt = rnni_pitch(j, i->to);
+  int64_t pa = rnni_pitch(j, i->in[0]), pb = b ? rnni_pitch(j, i->in[1]) : 0, pc = c ? rnni_pitch(j, i->in[2]) : 0;
+  int64_t pt = rnni_pitch(j, i->to);
   double sum;
   switch (i->kind) {
     case RNNI_DO_PRODUCT: { /* a W [+ what is there]; a bias, or a sum to go on from, is the third */
@@ -131,6 +132,15 @@ static void run_rows(const rnni_loop *j, const rnni_instruction *i, int64_t t, i
       rnni_multiply(rows, n, w, a, pa, 1, j->at[i->in[1]].panels, bias ? c : NULL, to, pt, on || (c && !bias));
       break;
     }
+    case RNNI_DO_DOT:
+      for (int64_t r = 0; r < rows; r++) rnni_kernel->dots(n, w / n, a + r * pa, b + r * pb, c ? c + r * pc : NULL, to + r * pt);
+      break;
+    case RNNI_DO_MIX:
+      for (int64_t r = 0; r < rows; r++) rnni_kernel->mix(w / n, n, a + r * pa, b + r * pb, to + r * pt);
+      break;
+    case RNNI_DO_OUTER:
+      for (int64_t r = 0; r < rows; r++) rnni_kernel->outer(w, n / w, a + r * pa, b + r * pb, to + r * pt);
+      break;
     case RNNI_DO_EXPAND: /* (rows, 1) to (rows, n) */
       for (int64_t r = 0; r < rows; r++)
         for (int64_t k = 0; k < n; k++) to[r * pt + k] = a[r * pa];
@@ -149,7 +159,7 @@ static void run_rows(const rnni_loop *j, const rnni_instruction *i, int64_t t, i
       for (int64_t r = 0; r < rows; r++) softmax_row(n, a + r * pa, to + r * pt);
       break;
     case RNNI_DO_SOFTMAX_BACK:
-      for (int64_t r = 0; r < rows; r++) softmax_back(n, a + r * pa, b + r * rnni_pitch(j, i->in[1]), to + r * pt);
+      for (int64_t r = 0; r < rows; r++) softmax_back(n, a + r * pa, b + r * pb, to + r * pt);
       break;
     case RNNI_DO_NORM: /* (a - mean) b, b = 1 / the standard deviation; gain and bias are instructions of their own */
       rnni_kernel->norm_forward(rows, n, i->numbers[0], a, pa, to, b);

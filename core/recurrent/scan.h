@@ -36,8 +36,11 @@ static inline int64_t rnni_rows_of_piece(int64_t width) { return RNNI_MAX(1, RNN
 static inline int64_t rnni_place_before(const rnni_loop *j, int64_t t) { return j->reverse ? t + 1 : t; }
 static inline int64_t rnni_place_after(const rnni_loop *j, int64_t t) { return j->reverse ? t : t + 1; }
 
-/* From a row of a value to the next, where whole rows are at hand. */
-static inline int64_t rnni_pitch(const rnni_loop *j, int id) { return j->p->values[rnni_whole(j->p->values, id)].width; }
+/* From a row of a value to the next, where whole rows are at hand; a constant row is the same for all. */
+static inline int64_t rnni_pitch(const rnni_loop *j, int id) {
+  const rnn_value *v = &j->p->values[rnni_whole(j->p->values, id)];
+  return v->kind == RNN_CONSTANT && v->form != RNN_SAMPLES ? 0 : v->width;
+}
 
 /* All steps, forward or back; a status when memory is short or an interrupt came. */
 rnn_status rnni_run_loop(rnni_loop *j);

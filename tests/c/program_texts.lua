@@ -79,6 +79,7 @@ local list = {
     return cells.LSTM(3, 4, { peepholes = true, projection = 2 })
   end },
   { "Mixed", function() return Mixed() end },
+  { "Attention", function() return cells.Attention(3, 3):attend(core.randn(3, 2, 3):requires_grad(true)) end },
 }
 
 io.write [[

@@ -185,6 +185,14 @@ describe("the cells", function()
     local short = nn.Recurrent(cell:attend(padded:without_lengths():slice(2, 1, 5):with_lengths { 5, 2 }))(x)
     approx.equal(y, short, "padding of the memory")
   end)
+
+  it("of the attention kind are formulas, in which each sample has a matrix of its own", function()
+    local layer = nn.Recurrent(cells.Attention(3, 4):attend(rnn.randn(2, 5, 4)), { compile = true })
+    layer(rnn.randn(2, 3, 3))
+    local text = layer:explain()
+    assert.matches("product of h with attention.query.weight", text, 1, true)
+    assert.matches("dot %(5%)%s+softmax %(5%)%s+mix %(4%)", text)
+  end)
 end)
 
 -- ---- the engine ----

@@ -44,7 +44,7 @@ function Attention:step(x, h)
   local memory = memories[self]
   if not memory then core.fail("%s: has no memory to look at; cell:attend(memory) gives it one", self:describe()) end
   local context = self.attention(h:reshape(#h, 1, self.units), memory)
-  return self.gru:step(core.concat({ x, context:select(2, 1) }, 2), h)
+  return self.gru:step(core.concat({ x, context:reshape(#h, memory:size(3)) }, 2), h)
 end
 
 return Attention

@@ -20,6 +20,7 @@ local function name_of(about, value)
   elseif value.kind == "state" then name = about.states[value.index]
   elseif value.kind == "x" or value.kind == "t" then name = value.kind
   elseif value.place and about.locals[value.place] then name = about.locals[value.place]
+  elseif value.op == "reshape" then name = name_of(about, value.inputs[1])
   elseif value.op == "part" then
     name = ("%s[%d..%d]"):format(name_of(about, value.inputs[1]), value.from + 1, value.from + value.width)
   elseif value.place then name = value.op

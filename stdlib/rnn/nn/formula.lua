@@ -16,26 +16,41 @@ formula.products = products
 
 -- ---- captured tensors, and what they are beside a value (N, w) ----
 
--- "number", "row" (w), "samples" (N, w); of a product's second factor, "matrix".
-local function form_of(dims, samples)
+local function product_of(dims, from)
   local count = 1
-  for _, size in ipairs(dims) do count = count * size end
-  if count == 1 then return "number" end
-  if #dims == 1 then return "row" end
-  if #dims == 2 and dims[1] == 1 then return "row" end
-  if #dims == 2 and dims[1] == samples then return "samples" end
-  return "other"
+  for i = from or 1, #dims do count = count * dims[i] end
+  return count
 end
 
-local function captured(graph, index)
-  local known = graph.captured[index]
-  if not known then
+-- "number", "row" (w), "samples" (N, w) beside values of ndim axes; of a product's second factor, "matrix".
+local function form_of(dims, samples, ndim)
+  if product_of(dims) == 1 then return "number" end
+  if #dims > ndim then return "other" end
+  if #dims < ndim or dims[1] == 1 then return "row" end
+  return dims[1] == samples and "samples" or "other"
+end
+
+-- The captured tensor as it stands beside values of ndim axes.
+local function captured(graph, index, ndim)
+  local all = graph.captured[index]
+  if not all then all = {} graph.captured[index] = all end
+  if not all[ndim] then
     local dims = graph.captured_dims[index]
-    known = { kind = "captured", index = index, dims = dims, width = dims[#dims] or 1,
-      form = form_of(dims, graph.samples), needs = graph.captured_needs[index] }
-    graph.captured[index] = known
+    local form, inner = form_of(dims, graph.samples, ndim), {}
+    for i = #dims == ndim and 2 or 1, #dims do inner[#inner + 1] = dims[i] end
+    all[ndim] = { kind = "captured", index = index, dims = dims, inner = inner, form = form,
+      width = product_of(inner), needs = graph.captured_needs[index] }
   end
-  return known
+  return all[ndim]
+end
+
+--- formula.inner(value): the sizes of the axes behind the samples.
+function formula.inner(value) return value.inner or { value.width } end
+
+--- formula.vectors(value): how many rows of its last axis a sample has.
+function formula.vectors(value)
+  local inner = formula.inner(value)
+  return value.width // math.max(inner[#inner] or 1, 1)
 end
 
 -- ---- from the trace ----
@@ -49,15 +64,17 @@ function formula.read(trace, y, states, about)
     samples = about.samples, states = {}, values = {}, recorded = {} }
   for place, node in ipairs(core.trace_nodes(trace)) do
     local value = { kind = "op", op = node.op, place = place, line = node.line, integers = node.integers,
-      numbers = node.numbers, shape = node.shape, dims = node.dims, width = node.dims[#node.dims], ndim = #node.dims,
-      each = node.each, inputs = {} }
+      numbers = node.numbers, shape = node.shape, inner = { table.unpack(node.dims, 2) }, ndim = #node.dims,
+      width = product_of(node.dims, 2), each = node.each, inputs = {} }
     if node.op == "input" then
       value = { kind = place == 1 and "x" or place == 2 and "t" or "state", index = place - 2, width = value.width,
-        ndim = 2 }
+        inner = value.inner, ndim = 2 }
       if place > 2 then graph.states[place - 2] = value end
     end
     for i, input in ipairs(node.inputs) do
-      value.inputs[i] = input > 0 and graph.values[input] or input < 0 and captured(graph, -input) or false
+      value.inputs[i] = input > 0 and graph.values[input]
+        or input < 0 and captured(graph, -input, products[node.op] and i == 2 and #graph.captured_dims[-input]
+          or #node.dims) or false
     end
     graph.values[place] = value
   end

@@ -66,7 +66,7 @@ function Call:beside(value, rows)
   if self.steps == 1 or not (value.form == "samples" or rows and t:ndim() == 2) then return t end
   local known = self.repeated[value]
   if not known then
-    known = core.tile(t, self.steps, 1)
+    known = core.tile(t, self.steps, table.unpack({ 1, 1, 1, 1, 1, 1, 1 }, 1, t:ndim() - 1))
     self.repeated[value] = known
   end
   return known
@@ -100,7 +100,7 @@ function Call:all(value)
     local inputs = {}
     local rows = value.op == "concat" or value.op == "linear"
     for i, input in ipairs(value.inputs) do
-      if formula.products[value.op] and i == 2 then inputs[i] = self:constant(input)
+      if formula.products[value.op] and i == 2 and #input.dims == 2 then inputs[i] = self:constant(input)
       elseif input and formula.is_constant(input) then inputs[i] = self:beside(input, rows)
       else inputs[i] = input and self:all(input) or nil end
     end
@@ -151,7 +151,11 @@ function plan.run(made, call)
     end
     for j, r in ipairs(loop.results) do
       if r.batch then batch = results[loop.states + j]
-      else call.done[r.value] = results[loop.states + j] end
+      else
+        local inner = formula.inner(r.value)
+        local t = results[loop.states + j]
+        call.done[r.value] = #inner > 1 and t:reshape(t:size(1), table.unpack(inner)) or t
+      end
     end
   end
   for k, value in ipairs(graph.new) do

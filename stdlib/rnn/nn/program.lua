@@ -115,8 +115,10 @@ local cheap = { add = true, sub = true, mul = true, neg = true, square = true, e
 -- Values of the loop that the way back reads: saved, or computed again at its head from others that are there.
 local function settle(b, list, forward_code)
   local there, first, head, code, columns = {}, {}, {}, b.code, {}
-  for _, value in ipairs(list) do -- of which all columns are kept, part by part, is kept as it is
-    local whole = value.class == "loop" and value.op == "part" and b.kept[value] and value.inputs[1]
+  for i = #list, 1, -1 do -- of which all columns are kept, part by part, is kept as it is
+    local value = list[i]
+    local whole = value.class == "loop" and (value.op == "part" or value.op == "reshape") and b.kept[value]
+      and value.inputs[1]
     if whole then
       columns[whole] = (columns[whole] or 0) + value.width
       b.kept[whole] = b.kept[whole] or columns[whole] >= whole.width
@@ -125,7 +127,11 @@ local function settle(b, list, forward_code)
   b.code, b.wide = head, {} -- what stands wide further on is not there yet
   for _, value in ipairs(list) do
     local made = b.made[value]
+    b.at = value
     if value.kind == "state" then there[value] = true
+    elseif value.op == "reshape" and value.class == "loop" then
+      there[value], b.made[value] = there[value.inputs[1]], b.made[value.inputs[1]]
+      if b.made[value] ~= made then first[value] = made end
     elseif value.op == "part" and value.class == "loop" then
       there[value] = there[value.inputs[1]] or b.kept[value]
       if b.replaced[made.whole] then
@@ -285,6 +291,7 @@ function program.build(graph, about)
       for i = #list, 1, -1 do
         local value = list[i]
         b:join(value)
+        b.at = value
         if value.class == "loop" and value.kind == "op" and b.sums[value] and backward[value.op] then
           backward[value.op](b, value, b.sums[value])
         end

@@ -8,7 +8,7 @@ local Builder = {}
 Builder.__index = Builder
 
 -- Instructions of whole rows; the others go element by element.
-Builder.of_rows = { product = true, expand = true, row_sum = true, row_mean = true, row_max = true, row_min = true,
+Builder.of_rows = { product = true, dot = true, mix = true, outer = true, expand = true, row_sum = true, row_mean = true, row_max = true, row_min = true,
   softmax = true, softmax_back = true, norm = true, norm_back = true }
 
 -- ---- instructions ----
@@ -17,7 +17,8 @@ Builder.of_rows = { product = true, expand = true, row_sum = true, row_mean = tr
 function Builder.new()
   return setmetatable({ values = {}, code = {}, inputs = {}, constants = {}, matrices = {}, made = {}, wide = {},
     hats = {}, kept = {}, sums = {}, from_products = {}, parts = {}, products = {}, replaced = {}, streams = {},
-    slot = {}, zero = { kind = "number", value = 0, form = "number" } }, Builder)
+    slot = {}, zero = { kind = "number", value = 0, form = "number", width = 1 },
+    one = { kind = "number", value = 1, form = "number", width = 1 } }, Builder)
 end
 
 function Builder:value(kind, width, fields)
@@ -99,7 +100,6 @@ end
 function Builder:own(value)
   if self.made[value] then return self.made[value] end
   if value.class == "loop" then return self:refuse("its order is circular") end
-  if value.ndim ~= 2 then self:refuse("a tensor of more than two axes enters the loop") end
   local made
   if value.op == "part" then made = self:part(self:own(value.inputs[1]), value.from, value.width)
   else made = self:value("stream", value.width, { index = self:input(value), source = value }) end
@@ -110,18 +110,57 @@ end
 -- The same beside values of width.
 function Builder:operand(value, width)
   if is_constant(value) then
-    local constant = self:constant(value, width)
+    local row = value.form == "row" and value.width ~= width
+    local constant = self:constant(value, row and value.width or width)
     return constant.width == width and constant or self:expanded(value, constant, width)
   end
   local own = self:own(value)
   return own.width == width and own or self:expanded(value, own, width)
 end
 
+-- Which axes of the value at hand one of its inputs does not have: "first" or "last", those before or behind its own.
+function Builder:lacks(value)
+  local whole, inner = formula.inner(self.at), formula.inner(value)
+  local from, to -- the axes that it has
+  for i = 1, #whole do
+    local size = inner[i - #whole + #inner] or 1
+    if whole[i] ~= 1 and size == whole[i] then from, to = from or i, i end
+  end
+  for i = from or 1, to or 0 do
+    if whole[i] ~= (inner[i - #whole + #inner] or 1) then self:refuse "a tensor without an axis between two others" end
+  end
+  local width = 1
+  for i = from or 1, #whole do width = width * whole[i] end
+  if width == value.width then return "first" end
+  width = 1
+  for i = 1, to or 0 do width = width * whole[i] end
+  return width == value.width and "last" or self:refuse "a tensor without axes on both sides of its own"
+end
+
+function Builder:ones(width)
+  return self:constant(self.one, width)
+end
+
+-- A value that is the same along the axes that it does not have.
 function Builder:expanded(value, own, width)
   local known = self.wide[value]
   if not known then known = {} self.wide[value] = known end
-  if not known[width] then known[width] = self:emit("expand", width, own) end
-  return known[width]
+  local where = value.width == 1 and "expand" or self:lacks(value)
+  local key = where .. width
+  if not known[key] then
+    local ones = where ~= "expand" and self:ones(width // value.width)
+    known[key] = where == "expand" and self:emit("expand", width, own)
+      or where == "first" and self:emit("outer", width, ones, own) or self:emit("outer", width, own, ones)
+  end
+  return known[key]
+end
+
+-- A gradient beside values of width, summed to the value's own.
+function Builder:narrowed(value, d, width)
+  if value.width == width then return d end
+  if value.width == 1 then return self:emit("row_sum", 1, d) end
+  local ones = self:ones(width // value.width)
+  return self:emit(self:lacks(value) == "first" and "mix" or "dot", value.width, d, ones)
 end
 
 -- ---- gradients: who wants one, and adding up ----
@@ -140,12 +179,13 @@ end
 function Builder:give(value, d, width)
   if not self:wants(value) then return end
   if is_constant(value) then
-    local constant = self:constant(value, width)
-    if constant.form == "samples" and constant.width ~= width then d = self:emit("row_sum", 1, d) end
+    local constant = self:constant(value, value.form == "row" and value.width or width)
+    if constant.width ~= width then d = self:narrowed(value, d, width) end
     self:emit("accumulate", 0, d, nil, nil, { to = constant })
     return
   end
-  if value.width ~= width then d = self:emit("row_sum", 1, d) end
+  d = self:narrowed(value, d, width)
+  while value.op == "reshape" and value.class == "loop" do value = value.inputs[1] end
   if value.op == "part" then return self:give_part(value, d) end
   local sum = self.sums[value]
   self.sums[value] = sum and self:emit("add", value.width, sum, d) or d
@@ -160,7 +200,7 @@ function Builder:give_product(value, d, other, width)
   other = self:again(other, width)
   if self:goes_on(value, width) then
     self.sums[value] = self:emit("fma", width, d, other, self.sums[value])
-  elseif is_constant(value) and self:constant(value, width).width == width then
+  elseif is_constant(value) and (value.width == width or value.form == "number") then
     self:emit("accumulate", 0, d, other, nil, { to = self:constant(value, width) })
   else
     self:give(value, self:emit("mul", width, d, other), width)

@@ -28,10 +28,24 @@ end
 forward.gt, forward.ge = as("lt", 2, 1), as("le", 2, 1)
 forward.logical_and, forward.logical_or, forward.logical_xor = as("mul", 1, 2), as("maximum", 1, 2), as("ne", 1, 2)
 
+-- A matrix of each sample's own, or a vector of many: what a product is then.
+local function own_product(v)
+  local w = v.inputs[2]
+  if v.op == "matmul" and #w.dims == 3 then return "matrix" end
+  return formula.vectors(v.inputs[1]) > 1 and "vector"
+end
+
 -- x W' + b or x W; b may be a sum that the product goes on from.
 function forward.linear(b, v)
   local x, w, bias = v.inputs[1], v.inputs[2], v.inputs[3]
-  local third
+  local own, third = own_product(v), nil
+  if own == "matrix" then
+    if formula.vectors(x) > 1 then b:refuse("a product of two matrices of each sample") end
+    return b:emit("mix", v.width, b:constant(w, w.width), b:own(x))
+  elseif own then
+    if v.op == "matmul" or w.dims[1] ~= 1 then b:refuse("a product of a sample's matrix with one that all have") end
+    return b:emit("dot", v.width, b:own(x), b:constant(w, w.width), bias and b:operand(bias, v.width) or nil)
+  end
   if bias and is_constant(bias) then
     third = b:constant(bias.form == "number" and setmetatable({ form = "row", width = 1 }, { __index = bias }) or bias,
       v.width)
@@ -42,10 +56,12 @@ function forward.linear(b, v)
 end
 forward.matmul = forward.linear
 
+function forward.reshape(b, v) return b:own(v.inputs[1]) end -- its elements lie as they did
+
 function forward.part(b, v) return b:part(b:own(v.inputs[1]), v.from, v.width) end
 
 function forward.concat(b, v)
-  if v.integers[1] ~= 1 then b:refuse("concat along another axis than the last") end
+  if v.integers[1] ~= 1 or v.ndim ~= 2 then b:refuse("concat along another axis than the last") end
   local whole, at = b:value("temporary", v.width), 0
   for _, input in ipairs(v.inputs) do
     if is_constant(input) then b:refuse("concat with a tensor of the cell's own") end
@@ -57,6 +73,7 @@ end
 
 -- The gain and the bias are ordinary instructions.
 function forward.layer_norm(b, v)
+  if formula.vectors(v) > 1 then b:refuse("layer_norm of several vectors of a sample") end
   local scale = b:value("temporary", 1)
   local hat = b:emit("norm", v.width, b:own(v.inputs[1]), scale, nil, { p = v.numbers[1] })
   b.hats[v] = { hat = hat, scale = scale }
@@ -81,7 +98,7 @@ for name, instruction in pairs(reductions) do
 end
 
 function forward.softmax(b, v)
-  if v.integers[1] ~= 1 then b:refuse("softmax along another axis than the last") end
+  if v.integers[1] ~= v.ndim - 1 or formula.vectors(v) > 1 then b:refuse("softmax along another axis than the last") end
   return b:emit("softmax", v.width, b:own(v.inputs[1]))
 end
 
@@ -160,8 +177,19 @@ end
 
 function backward.linear(b, v, d)
   local x, w, bias = v.inputs[1], v.inputs[2], v.inputs[3]
-  local turned = v.op == "matmul"
+  local turned, own = v.op == "matmul", own_product(v)
   if bias and b:wants(bias) then b:give(bias, d, v.width) end
+  if own then
+    local dx = own == "matrix" and "dot" or "outer"
+    if b:wants(x) then
+      local first, second = b:constant(w, w.width), d
+      if own == "vector" then first, second = d, first end
+      b:give(x, b:emit(dx, x.width, first, second), x.width)
+    end
+    if b:wants(w) and own == "matrix" then b:give(w, b:emit("outer", w.width, b:again(x), d), w.width)
+    elseif b:wants(w) then b:give(w, b:emit("mix", w.width, b:again(x), d), w.width) end
+    return
+  end
   if b:wants(x) then -- goes on from what there is of the gradient, in place where that is a product
     local sum, again = b.sums[x], b.sums[x] and b.sums[x] == b.from_products[x]
     local dx = b:emit("product", x.width, d, b:matrix(w, not turned), not again and sum or nil,
@@ -174,6 +202,7 @@ end
 backward.matmul = backward.linear
 
 function backward.part() end -- give does it
+function backward.reshape() end
 function backward.concat(b, v, d)
   local at = 0
   for _, input in ipairs(v.inputs) do

@@ -232,7 +232,8 @@ local function by_plan(self, part, cell, fields, call)
   local records, state_needs = core.recording(), {}
   for k, t in ipairs(states) do state_needs[k] = records and t:requires_grad() end
   local about = about_of(self, part, records, records and x:requires_grad(), state_needs, padded)
-  part.last = { width = x:size(2), x_needs = about.x_needs, state_needs = state_needs, padded = padded }
+  part.last = { width = x:size(2), x_needs = about.x_needs, state_needs = state_needs, padded = padded,
+    samples = call.samples }
   local made
   made, call.captured = plan_of(part, cell, call, about, fields)
   part.why = made.why
@@ -399,9 +400,13 @@ function runner.step(layer, cell, x, state, t)
   return y, new
 end
 
--- The plan of a part for one sequence, after what the last call was like; and what explain says of names.
+-- The plan of a part after what the last call was like, from a first state of one sequence for each; and what explain
+-- says of names.
 local function plan_alone(self, part, cell, start)
   local states, last, records = flatten(start, {}), part.last, core.recording()
+  local samples = last and last.samples or 1
+  for k, state in ipairs(states) do states[k] = core.tile(state, samples, 1) end
+  start = rebuild(start, states)
   local width = last and last.width or cell.inputs
   if math.type(width) ~= "integer" then
     core.fail("the width of its input is unknown before a first call")
@@ -411,10 +416,10 @@ local function plan_alone(self, part, cell, start)
   local x_needs = part.name:find "^l0" == nil
   if last then x_needs = last.x_needs end
   local about = about_of(self, part, records, x_needs, needs, last and last.padded)
-  about.samples = 1
+  about.samples = samples
   check_steady(part, cell)
   local t, y, new, found = trace({ recorded = {} }, cell,
-    { x = core.zeros(1, width), start = start, states = states, samples = 1 }, true)
+    { x = core.zeros(samples, width), start = start, states = states, samples = samples }, true)
   about.trace, about.y, about.states = t, y, new
   local tensors, names, says = cell:named_tensors(), {}, { captured = {}, results = {}, numbers = {}, locals = {} }
   for i, pair in ipairs(tensors) do tensors[i], names[i] = pair[2], pair[1] end

@@ -315,10 +315,54 @@ function grow.heads(f) -- (N, heads d) to (N, heads, d) and back
   end)
 end
 
+-- Looks at a matrix (places, width) of each sample: scores of its rows, or their mean by weights.
+function grow.look(f)
+  local x, places = f:any(), pick { 1, 2, 3, 5, 17 }
+  local width = f:width(x)
+  if width * places > 700 then return grow.unary(f) end
+  local m, kind = f:beside(places, width), math.random(6)
+  if kind == 1 then -- x . M_j, and the mean of M
+    local softmax = chance(0.7)
+    return f:add(width, ("mean of %s by v%d"):format(m, x), function(env, cell)
+      local scores = core.matmul(core.reshape(env[x], -1, 1, width), core.transpose(cell[m], 2, 3))
+      if softmax then scores = core.softmax(scores, -1) end
+      return core.reshape(core.matmul(scores, cell[m]), -1, width) * (1 / places)
+    end)
+  elseif kind == 2 then -- v . f(x + M_j)
+    local v, b = f:own(0.7, 1, width), chance(0.3) and f:own(0.5, 1)
+    local name, op = pick { "tanh", "sigmoid", "sin" }, pick { "add", "mul", "sub", "maximum" }
+    return f:add(places, ("%s . %s(%s(v%d, %s))"):format(v, name, op, x, m), function(env, cell)
+      local sums = core[op](core.reshape(env[x], -1, 1, width), cell[m])
+      return core.reshape(core.linear(core[name](sums), cell[v], b and cell[b] or nil), -1, places)
+    end)
+  elseif kind == 3 then -- with an axis of one more, and what the cell has for all
+    local p, v = f:own(0.7, table.unpack(pick { { places, width }, { width }, { 1, 1, width }, { places, 1 }, { 1 } })),
+      f:own(0.7, 1, width)
+    return f:add(places, ("%s . (v%d %s + %s)"):format(v, x, m, p), function(env, cell)
+      local sums = core.reshape(env[x], -1, 1, width) * cell[m] + cell[p]
+      return core.reshape(core.linear(core.tanh(sums), cell[v]), -1, places)
+    end)
+  elseif kind == 4 then -- a number for each place
+    local weights = f:of(places)
+    return f:add(places * width, ("v%d by places of %s"):format(weights, m), function(env, cell)
+      return core.reshape(core.reshape(env[weights], -1, places, 1) * cell[m], -1, places * width)
+    end)
+  elseif kind == 5 then -- of two values of the step
+    local weights, v = f:of(places), f:own(0.7, 1, width)
+    return f:add(places, ("%s . (v%d v%d)"):format(v, weights, x), function(env, cell)
+      local outer = core.reshape(env[weights], -1, places, 1) * core.reshape(env[x], -1, 1, width)
+      return core.reshape(core.linear(outer, cell[v]), -1, places)
+    end)
+  end
+  return f:add(places * width, ("softmax of v%d + %s"):format(x, m), function(env, cell) -- of many vectors
+    return core.reshape(core.softmax(core.reshape(env[x], -1, 1, width) + cell[m], -1), -1, places * width)
+  end)
+end
+
 local KINDS = {}
 for kind, weight in pairs { unary = 5, binary = 7, gated = 3, where = 2, broadcast = 2, outer = 1, linear = 6,
   again = 1,
-  gates = 3, slice = 2, concat = 3, reduce = 2, rows = 2, heads = 0.4 } do
+  gates = 3, slice = 2, concat = 3, reduce = 2, rows = 2, heads = 0.4, look = 1.6 } do
   for _ = 1, weight * 5 do KINDS[#KINDS + 1] = kind end
 end
 table.sort(KINDS)
@@ -391,7 +435,7 @@ end
 -- What has a row for each sample is made for a batch.
 function Cell:prepare(samples)
   for _, t in ipairs(self.formula.samples) do
-    self[t.name] = (core.randn(samples, t[1]) * 0.7):detach():requires_grad(t.needs)
+    self[t.name] = (core.randn(samples, table.unpack(t)) * 0.7):detach():requires_grad(t.needs)
   end
 end
 
