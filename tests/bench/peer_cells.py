@@ -263,6 +263,20 @@ def Attention(o, p, x, s, t):
     return h, (h,)
 
 
+def GRUD(o, p, x, s, t):
+    h, last, since = s
+    seen = x == x
+    last = o.where(seen, x, last)
+    kept = o.exp(-o.relu(since * p["input_decay"] + p["input_decay_bias"]))
+    x, seen = o.where(seen, last, kept * last), o.where(seen, x * 0 + 1, x * 0)
+    h = o.exp(-o.relu(o.linear(since, p["decay"], p["decay_bias"]))) * h
+    ur, uz, un = o.split(p["weight_hh"], 3, 0)
+    xr, xz, xn = o.split(o.linear(x, p["weight_ih"], p["bias_ih"]) + o.linear(seen, p["weight_mask"]), 3)
+    r, z = o.sigmoid(xr + o.linear(h, ur)), o.sigmoid(xz + o.linear(h, uz))
+    h = (1 - z) * h + z * o.tanh(xn + o.linear(r * h, un))
+    return h, (h, last, 1 + (1 - seen) * since)
+
+
 # ---- running them ----
 
 class Case:

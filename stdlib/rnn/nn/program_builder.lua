@@ -8,8 +8,8 @@ local Builder = {}
 Builder.__index = Builder
 
 -- Instructions of whole rows; the others go element by element.
-Builder.of_rows = { product = true, dot = true, mix = true, outer = true, expand = true, row_sum = true, row_mean = true, row_max = true, row_min = true,
-  softmax = true, softmax_back = true, norm = true, norm_back = true }
+Builder.of_rows = { product = true, dot = true, mix = true, outer = true, expand = true, row_sum = true,
+  row_mean = true, row_max = true, row_min = true, softmax = true, softmax_back = true, norm = true, norm_back = true }
 
 -- ---- instructions ----
 
