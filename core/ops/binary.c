@@ -28,7 +28,10 @@ static rnni_walk walk_of(rnni_call *c, rnni_piece_fn *piece, void *arg) {
 
 static bool real_piece(void *arg, const rnni_piece *p) {
   const pair_work *w = arg;
-  rnni_kernel->elements->real[w->pair](p->n, p->in[0], p->step[0], p->in[1], p->step[1], rnni_f(w->c->out[0]) + p->at);
+  const real *a = p->in[0], *b = p->in[1];
+  real *y = rnni_f(w->c->out[0]) + p->at;
+  for (int64_t r = 0; r < p->rows; r++)
+    rnni_kernel->elements->real[w->pair](p->n, a + r * p->ld[0], p->step[0], b + r * p->ld[1], p->step[1], y + r * p->n);
   return true;
 }
 
@@ -61,6 +64,7 @@ static rnn_status blame(rnn_ctx *ctx, const rnni_call *c, const char *symbol, wh
 static rnn_status pair_forward(rnn_ctx *ctx, rnni_call *c, rnni_pair pair, const char *symbol, whole_fn *f) {
   pair_work work = {c, pair};
   rnni_walk w = walk_of(c, c->out_type == RNN_FLOAT ? real_piece : whole_piece, &work);
+  w.rows = c->out_type == RNN_FLOAT;
   bool right;
   RNNI_TRY(rnni_walk_all(ctx, &w, &right));
   return right ? RNN_OK : blame(ctx, c, symbol, f);

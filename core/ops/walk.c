@@ -2,9 +2,9 @@
  * still. Short runs are put together: inputs that do not lie as the result does are copied into a piece before. */
 #include "walk.h"
 
-/* Elements of a run for which a piece of its own takes too long; where each run meets the same, one copy does for all. */
-#define SHORT 32
-#define SHORT_STILL 128
+/* Elements of a run for which a piece of its own takes too long, and a row of a piece; of those where each run meets the
+ * same, so that one copy does for all. */
+enum { SHORT_PIECE = 32, SHORT_ROW = 6, STILL_PIECE = 128, STILL_ROW = 40 };
 
 /* One input as the walk sees it. */
 typedef struct input {
@@ -82,7 +82,7 @@ static void find_run(plan *p) {
     for (int i = 0; i < p->outer; i++) p->in[k].still &= p->in[k].stride[i] == 0 || w->dims[i] == 1;
     still &= p->in[k].whole || p->in[k].still;
   }
-  p->together = p->run < p->count && p->run <= (still ? SHORT_STILL : SHORT);
+  p->together = p->run < p->count && p->run <= (w->rows ? still ? STILL_ROW : SHORT_ROW : still ? STILL_PIECE : SHORT_PIECE);
 }
 
 /* A place in the result, as the number of its run, and that run's index of each outer axis. */
@@ -131,7 +131,7 @@ static void repeat(size_t size, const void *from, int64_t n, uint64_t *out) {
 static void one_run(plan *p, int64_t within, int64_t *from, int64_t to, const char *const *start, const int *step,
                     const int *shown_step) {
   for (; within < p->run && *from < to && !stopped(p); within += RNNI_PIECE) {
-    rnni_piece piece = {.at = *from, .n = RNNI_MIN(RNNI_MIN(p->run - within, to - *from), RNNI_PIECE)};
+    rnni_piece piece = {.at = *from, .n = RNNI_MIN(RNNI_MIN(p->run - within, to - *from), RNNI_PIECE), .rows = 1};
     for (int k = 0; k < p->w->inputs; k++) {
       piece.step[k] = shown_step[k];
       piece.in[k] = start[k] + step[k] * within * (int64_t)p->in[k].size;
@@ -141,14 +141,15 @@ static void one_run(plan *p, int64_t within, int64_t *from, int64_t to, const ch
   }
 }
 
-/* The rows of a matrix, each a piece, one after the other. */
+/* The rows of a matrix, each a piece, one after the other; or several. */
 static void rows(plan *p, int64_t from, int64_t to) {
   rnni_piece piece;
-  int64_t run = from / p->run, within = from % p->run;
-  for (int k = 0; k < p->w->inputs; k++) piece.step[k] = p->in[k].step;
-  for (; from < to && !stopped(p); from += piece.n, run++, within = 0) {
+  int64_t run = from / p->run, within = from % p->run, most = p->w->rows ? RNNI_PIECE / p->run : 1;
+  for (int k = 0; k < p->w->inputs; k++) piece.step[k] = p->in[k].step, piece.ld[k] = p->in[k].stride[0];
+  for (; from < to && !stopped(p); from += piece.rows * piece.n, run += piece.rows, within = 0) {
     piece.at = from;
     piece.n = RNNI_MIN(p->run - within, to - from);
+    piece.rows = piece.n < p->run ? 1 : RNNI_MIN(most, (to - from) / p->run);
     for (int k = 0; k < p->w->inputs; k++)
       piece.in[k] = p->in[k].data + (run * p->in[k].stride[0] + piece.step[k] * within) * (int64_t)p->in[k].size;
     do_piece(p, &piece);
@@ -211,7 +212,7 @@ static void short_runs(plan *p, int64_t from, int64_t to) {
   int64_t most = RNNI_PIECE / p->run * p->run;
   bool filled[RNNI_WALK_INPUTS] = {false};
   for (; from < to && !stopped(p); from += most) {
-    rnni_piece piece = {.at = from, .n = RNNI_MIN(to - from, most)};
+    rnni_piece piece = {.at = from, .n = RNNI_MIN(to - from, most), .rows = 1};
     for (int k = 0; k < p->w->inputs; k++) {
       const input *in = &p->in[k];
       piece.step[k] = 1;
@@ -246,7 +247,7 @@ rnn_status rnni_walk_all(rnn_ctx *ctx, const rnni_walk *w, bool *right) {
   bool all_move = find_inputs(&p);
   if (p.outer) find_run(&p);
   else if (p.count <= RNNI_PIECE && (all_move || !w->moving)) { /* one piece */
-    rnni_piece piece = {.n = p.count};
+    rnni_piece piece = {.n = p.count, .rows = 1};
     for (int k = 0; k < w->inputs; k++) {
       piece.in[k] = p.in[k].data;
       piece.step[k] = p.in[k].step;

@@ -8,9 +8,11 @@
 #define RNNI_WALK_INPUTS 3
 
 typedef struct rnni_piece {
-  int64_t at, n;                    /* where in the result, at most RNNI_PIECE elements */
+  int64_t at, n;                    /* where in the result; with all rows at most RNNI_PIECE elements */
   const void *in[RNNI_WALK_INPUTS]; /* the inputs' elements from there on */
   int step[RNNI_WALK_INPUTS];       /* 1, or 0: it stands still */
+  int64_t rows;                     /* of n elements each, one after the other in the result; 1 unless the walk says so */
+  int64_t ld[RNNI_WALK_INPUTS];     /* from a row's elements to those of the next */
 } rnni_piece;
 
 /* Does one piece; false: something is wrong with it, which rnni_walk passes on. Runs in any thread. */
@@ -22,6 +24,7 @@ typedef struct rnni_walk {
   int ndim;
   const int64_t *dims; /* of the result */
   bool moving;         /* every step has to be 1 */
+  bool rows;           /* a piece may have several rows */
   int cost;            /* of an element, in those of a sum; 0 is 1 */
   rnni_piece_fn *piece;
   void *arg;
