@@ -380,6 +380,7 @@ describe("layer:explain", function()
   it("shows the plan of a small cell", function()
     local Small = nn.cell("SmallOfInsideSpec", function(self, inputs, units)
       self.wx, self.wh = nn.Linear(inputs, units), nn.Linear(units, units)
+      self.out = nn.Linear(units, 2)
       self.rate = rnn.zeros(units):requires_grad(true)
     end)
     local first = debug.getinfo(1, "l").currentline + 2
@@ -387,14 +388,15 @@ describe("layer:explain", function()
       local k = (self.wh(h) * self.rate:exp()):sigmoid()
       h = k * h +
         (1 - k) * self.wx(x):tanh()
-      return 2 * h, h
+      local y = 2 * h
+      return self.out(y), h
     end
     local function at(...)
       local lines = {}
       for i, offset in ipairs { ... } do lines[i] = first + offset - 1 end
       return "  inside_spec.lua:" .. table.concat(lines, ", ")
     end
-    local bytes = DOUBLE and 96 or 48
+    local bytes = DOUBLE and 120 or 60
     assert.equal(table.concat({
       "nn.Recurrent(SmallOfInsideSpec)",
       "l0: SmallOfInsideSpec",
@@ -405,13 +407,15 @@ describe("layer:explain", function()
       "    tanh" .. at(3),
       "  in the loop, step by step",
       "    product of h with wh.weight + wh.bias" .. at(1),
-      "    one pass over 3 features: mul, sigmoid, mul, sub, mul, add" .. at(1, 2, 3),
+      "    one pass over 3 features: mul, sigmoid, mul, sub, mul, add, mul" .. at(1, 2) .. ",",
+      "      " .. first + 2 .. ", " .. first + 3,
       "  behind the loop, for all steps at once",
-      "    mul" .. at(4),
+      "    product of y with out.weight + out.bias" .. at(5),
     }, "\n"), (text_of(Small(2, 3)):match "^(.*)\n  kept"))
-    assert.matches(("kept by the loop for backward: 12 numbers, %d bytes, of each sample and step: 3 of states, 3\n"
-      .. "    from before the loop, 6 saved in it: k %%(3%%), linear %%(3%%)\n  backward: a loop of %%d+ instructions, "
-      .. "of which 1 product; behind it 1 product over all steps,\n"):format(bytes), Small(2, 3):explain())
+    assert.matches(("kept by the loop for backward: 15 numbers, %d bytes, of each sample and step: 3 of states, 3\n"
+      .. "    from before the loop, 9 saved in it: k %%(3%%), linear %%(3%%), y %%(3%%)\n"
+      .. "  backward: a loop of %%d+ instructions, of which 1 product; behind it 1 product over all steps,\n")
+      :format(bytes), Small(2, 3):explain())
     rnn.no_grad(function() assert.is_nil(Small(2, 3):explain():find("kept", 1, true)) end)
   end)
 
@@ -421,7 +425,8 @@ describe("layer:explain", function()
       .. "tensor %(3%)\n", text_of(cells.GRU(2, 3)))
     local text = text_of(cells.QRNN(2, 3))
     assert.matches("state 2 needs no loop: it is x of the step before", text)
-    assert.matches("in the loop, step by step\n    one pass over 3 features: sigmoid, mul, sub, tanh, mul, add\n", text)
+    assert.matches("step by step\n    one pass over 3 features: sigmoid, sigmoid, mul, sub, tanh, mul, add, mul\n",
+      text)
     assert.is_nil(text:find "inside_spec") -- the lines are the library's
   end)
 

@@ -207,6 +207,17 @@ end
 
 -- ---- classes ----
 
+-- Does a value go element by element, and may its constants stand beside a row of a sample?
+local function fits(value, takes)
+  if not takes(value) or value.ndim ~= 2 then return false end
+  for _, input in ipairs(value.inputs) do
+    local alone = input and formula.is_constant(input) and input.kind ~= "number"
+    if alone and (input.form == "other" or input.width ~= 1 and input.width ~= value.width) then return false end
+    if input and input.ndim and input.ndim ~= 2 then return false end
+  end
+  return true
+end
+
 --- formula.classify(graph, shifts): each value gets class "before", "loop" or "behind". With shifts, a state whose
 --- new value needs no state is a shifted sequence, and leaves the loop. takes(value): can the loop compute it, element
 --- by element?
@@ -259,18 +270,27 @@ function formula.classify(graph, shifts, takes)
     value.class = not dependent and "before" or feeds[value] and "loop" or "behind"
     if value.kind == "state" then value.class = "loop" end
   end
-  -- What goes element by element from parts into the loop alone, the loop computes: it reads parts where they lie.
-  local from_part, outside = {}, {}
+  -- What goes element by element, from what the loop has, or from parts, x and t into the loop alone, the loop
+  -- computes: there it stays in the nearest cache, and parts are read where they lie.
+  local light, outside = {}, {}
   for _, value in ipairs(list) do
-    for _, input in ipairs(takes(value) and value.inputs or {}) do
-      from_part[value] = from_part[value] or (input and (input.op == "part" or from_part[input]))
+    local here = fits(value, takes) and value.class ~= "loop"
+    for _, input in ipairs(here and value.inputs or {}) do
+      local constant = not input or formula.is_constant(input)
+      if value.class == "behind" then here = here and (constant or input.class ~= "behind")
+      else
+        local given = constant or input.op == "part" or input.kind == "x" or input.kind == "t"
+        here = here and (given or light[input])
+      end
     end
+    if here and value.class == "behind" then value.class = "loop" end
+    light[value] = here
   end
   for _, root in ipairs(roots_of(graph)) do outside[root] = true end
   for state in pairs(known) do outside[graph.new[known[state]]] = true end
   for i = #list, 1, -1 do
     local value = list[i]
-    if value.class == "before" and from_part[value] and not outside[value] then value.class = "loop" end
+    if value.class == "before" and light[value] and not outside[value] then value.class = "loop" end
     for _, input in ipairs(value.class ~= "loop" and value.inputs or {}) do
       if input then outside[input] = true end
     end
