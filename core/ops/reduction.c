@@ -7,6 +7,7 @@
 #include "reduction.h"
 
 #define LANES 64                 /* at most, side by side in a line */
+#define FEW_LANES 16             /* for extremes, whose order says nothing: as many as a vector has */
 #define STRIP 512                /* columns */
 #define PIECE ((int64_t)1 << 16) /* elements */
 
@@ -265,7 +266,8 @@ rnn_status rnni_reduce(rnni_reduction *r) {
     lines_task(r, 0);
     return rnni_poll(r->ctx);
   }
-  while (!whole && !(single && !r->map) && r->lanes * 2 * l->inner <= LANES && r->lanes * 2 <= l->length) r->lanes *= 2;
+  int64_t most = folds(r) ? LANES : FEW_LANES;
+  while (!whole && !(single && !r->map) && r->lanes * 2 * l->inner <= most && r->lanes * 2 <= l->length) r->lanes *= 2;
   r->strips = (l->inner + STRIP - 1) / STRIP;
   r->piece_rows = PIECE / RNNI_MAX(RNNI_MIN(STRIP, l->inner) * r->lanes, 1);
   r->pieces = RNNI_MAX((l->length / r->lanes + r->piece_rows - 1) / r->piece_rows, 1);
