@@ -14,7 +14,7 @@ luarocks --lua-version 5.4 make --tree "$place/tree" rnnlua-scm-1.rockspec CC=gc
 eval "$(luarocks --lua-version 5.4 --tree "$place/tree" path)"
 cd /
 [ "$(lua5.4 -e 'local rnn = require "rnn"; print((rnn.ones(2) + 1):sum():item())')" = "4.0" ]
-RNNLUA_DOUBLE=1 lua5.4 -e 'assert(require("rnn").precision == "double")'
+RNNLUA_DOUBLE=1 lua5.4 -e 'assert(require("rnn").precision() == "double")'
 luarocks --lua-version 5.4 --tree "$place/tree" remove rnnlua >/dev/null
 [ -z "$(find "$place/tree" -name 'rnn*' -not -path '*/rocks-5.4*' -print -quit)" ]
 echo "the rock works"
