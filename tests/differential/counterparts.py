@@ -191,6 +191,11 @@ def floor_div(a, b):
     return torch.floor(a / b) if a.is_floating_point() else torch.floor_divide(a, b)
 
 
+def clamp(x, low, high):
+    """With a gradient at the limits, as PyTorch had it up to 2.13."""
+    return torch.where((x < low) | (x > high), x.detach().clamp(low, high), x)
+
+
 def straight_round(x):
     return x + (x.round() - x).detach()
 

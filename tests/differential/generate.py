@@ -274,7 +274,7 @@ def clamp(g):
     low = g.pick([-2.0, -1.0, -0.5, 0.0])
     high = low + g.pick([0.5, 1.0, 2.0])
     g.clear_of(x, low, high)
-    g.apply("clamp", [x, low, high], "{0}.clamp({1}, {2})", lengths=g.run.defined[x])
+    g.apply("clamp", [x, low, high], "clamp({0}, {1}, {2})", lengths=g.run.defined[x])
 
 
 def leaky_relu(g):
