@@ -188,6 +188,24 @@ describe("a random cell is the same as a formula and step by step", function()
   end)
 end)
 
+describe("a value of several axes", function()
+  it("gives its gradient on where only a part of it is used", function()
+    local Places = nn.cell("PlacesOfFormulaSpec", function(self, inputs, units)
+      self.wx, self.w, self.s = nn.Linear(inputs, 2), nn.Linear(4, units), core.randn(3, 2, 5):requires_grad(true)
+    end)
+    function Places:step(x, h)
+      local places = ((self.wx(x) + h:slice(2, 1, 2)):reshape(-1, 2, 1) * self.s):reshape(-1, 10)
+      h = self.w(places:slice(2, 4, 7)):tanh()
+      return h, h
+    end
+    rnn.seed(6)
+    local layer, x = nn.Recurrent(Places(3, 4), { compile = true }), core.randn(3, 6, 3):requires_grad(true)
+    local inputs = { x, layer.cell.s }
+    for _, p in ipairs(layer:parameters()) do inputs[#inputs + 1] = p end
+    assert.is_nil(ways.compare(function() return layer(x) end, inputs, 7))
+  end)
+end)
+
 -- ---- recurrent dropout, by hand ----
 
 describe("recurrent dropout of a formula", function()

@@ -185,7 +185,6 @@ function Builder:give(value, d, width)
     return
   end
   d = self:narrowed(value, d, width)
-  while value.op == "reshape" and value.class == "loop" do value = value.inputs[1] end
   if value.op == "part" then return self:give_part(value, d) end
   local sum = self.sums[value]
   self.sums[value] = sum and self:emit("add", value.width, sum, d) or d

@@ -202,7 +202,7 @@ end
 backward.matmul = backward.linear
 
 function backward.part() end -- give does it
-function backward.reshape() end
+function backward.reshape(b, v, d) b:give(v.inputs[1], d, v.width) end
 function backward.concat(b, v, d)
   local at = 0
   for _, input in ipairs(v.inputs) do
