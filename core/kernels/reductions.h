@@ -220,14 +220,13 @@ PICK(pick_double, dvec, dvec_lanes, DLANES)
 #define PICKED(x, y, lane) __builtin_shuffle(x, y, lane)
 #endif
 
-/* Of two vectors of so many lanes the lanes that meet others at a distance of by, of x in front and of y behind; and
-   those others. A vector for each of as many lines as it has lanes, two at a time, ends as one with a lane for each. */
-#define NEAR(type, lanes, by)                                                          \
-  ({                                                                                   \
-    type lane_;                                                                        \
-    for (int i_ = 0; i_ < (lanes); i_++) lane_[i_] = i_ / (by) * 2 * (by) + i_ % (by); \
-    lane_;                                                                             \
-  })
+/* Of two vectors the lanes that meet others at a distance of by, of x in front and of y behind; those others lie by
+   further on. A vector for each of as many lines as it has lanes, two at a time, ends as one with a lane for each. */
+INLINE veci near_lanes(int by) {
+  veci lane;
+  for (int i = 0; i < LANES; i++) lane[i] = i / by * 2 * by + i % by;
+  return lane;
+}
 
 /* ---- a matrix of one's own with vectors ---- */
 
@@ -390,7 +389,7 @@ INLINE void extreme_lanes(const bool wants_row, int64_t n, vec *best, veci *at, 
   if (n == LANES) {
 #pragma GCC unroll 16
     for (int by = LANES / 2; by > 0; by /= 2) {
-      const veci near = NEAR(veci, LANES, by);
+      const veci near = near_lanes(by);
 #pragma GCC unroll 16
       for (int i = 0; i < by; i++) {
         vec a = PICKED(best[2 * i], best[2 * i + 1], near), b = PICKED(best[2 * i], best[2 * i + 1], near + by);

@@ -96,9 +96,7 @@ end
 -- The instructions of the loop: products of one left side, passes of elements, the rest one by one.
 local function put_loop(list, about, made)
   local loop, by_id = made.loop, {}
-  for value, own in pairs(loop.made) do
-    if value.op ~= "reshape" then by_id[own.id] = value end -- which is its input's
-  end
+  for value, own in pairs(loop.made) do by_id[own.id] = value end
   local code, k = loop.text.forward, 1
   local function kind(i)
     if i.op == "product" then return "product " .. i.a end
@@ -124,10 +122,8 @@ end
 local function put_kept(list, about, made)
   local loop, names, states, before, bytes = made.loop, {}, 0, 0, core.precision == "double" and 8 or 4
   for value, own in pairs(loop.made) do
-    if value.op ~= "reshape" and own.kind == "stream" then before = before + own.width end
-    if value.op ~= "reshape" and own.kind == "saved" then
-      names[#names + 1] = ("%s (%d)"):format(name_of(about, value), own.width)
-    end
+    if own.kind == "saved" then names[#names + 1] = ("%s (%d)"):format(name_of(about, value), own.width) end
+    if own.kind == "stream" then before = before + own.width end
   end
   table.sort(names)
   for k, state in ipairs(made.graph.states) do states = states + (loop.slots[k] and state.width or 0) end

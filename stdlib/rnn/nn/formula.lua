@@ -72,9 +72,9 @@ function formula.read(trace, y, states, about)
       if place > 2 then graph.states[place - 2] = value end
     end
     for i, input in ipairs(node.inputs) do
-      value.inputs[i] = input > 0 and graph.values[input]
-        or input < 0 and captured(graph, -input, products[node.op] and i == 2 and #graph.captured_dims[-input]
-          or #node.dims) or false
+      local ndim = #node.dims -- of what stands beside it; a product's second factor stands alone
+      if products[node.op] and i == 2 then ndim = #graph.captured_dims[-input] end
+      value.inputs[i] = input > 0 and graph.values[input] or input < 0 and captured(graph, -input, ndim) or false
     end
     graph.values[place] = value
   end

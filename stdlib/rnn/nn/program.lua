@@ -335,6 +335,9 @@ function program.build(graph, about)
   for _, value in ipairs(b.values) do
     if value.kind == "saved" then saved = saved + value.width end
   end
+  for value in pairs(b.made) do -- what was reshaped is its input's, which explain names
+    if value.op == "reshape" and value.class == "loop" then b.made[value] = nil end
+  end
   return { program = core.program(text), inputs = b.inputs, slots = b.slot, states = states, results = b.results,
     saved = saved, text = text, made = b.made, backward = #text.backward > 0 }
 end

@@ -137,10 +137,6 @@ function Builder:lacks(value)
   return width == value.width and "last" or self:refuse "a tensor without axes on both sides of its own"
 end
 
-function Builder:ones(width)
-  return self:constant(self.one, width)
-end
-
 -- A value that is the same along the axes that it does not have.
 function Builder:expanded(value, own, width)
   local known = self.wide[value]
@@ -148,7 +144,7 @@ function Builder:expanded(value, own, width)
   local where = value.width == 1 and "expand" or self:lacks(value)
   local key = where .. width
   if not known[key] then
-    local ones = where ~= "expand" and self:ones(width // value.width)
+    local ones = where ~= "expand" and self:constant(self.one, width // value.width)
     known[key] = where == "expand" and self:emit("expand", width, own)
       or where == "first" and self:emit("outer", width, ones, own) or self:emit("outer", width, own, ones)
   end
@@ -159,7 +155,7 @@ end
 function Builder:narrowed(value, d, width)
   if value.width == width then return d end
   if value.width == 1 then return self:emit("row_sum", 1, d) end
-  local ones = self:ones(width // value.width)
+  local ones = self:constant(self.one, width // value.width)
   return self:emit(self:lacks(value) == "first" and "mix" or "dot", value.width, d, ones)
 end
 

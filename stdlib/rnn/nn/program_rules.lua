@@ -179,15 +179,13 @@ function backward.linear(b, v, d)
   local x, w, bias = v.inputs[1], v.inputs[2], v.inputs[3]
   local turned, own = v.op == "matmul", own_product(v)
   if bias and b:wants(bias) then b:give(bias, d, v.width) end
-  if own then
-    local dx = own == "matrix" and "dot" or "outer"
-    if b:wants(x) then
-      local first, second = b:constant(w, w.width), d
-      if own == "vector" then first, second = d, first end
-      b:give(x, b:emit(dx, x.width, first, second), x.width)
-    end
-    if b:wants(w) and own == "matrix" then b:give(w, b:emit("outer", w.width, b:again(x), d), w.width)
-    elseif b:wants(w) then b:give(w, b:emit("mix", w.width, b:again(x), d), w.width) end
+  if own == "matrix" then -- y = x W
+    if b:wants(x) then b:give(x, b:emit("dot", x.width, b:constant(w, w.width), d), x.width) end
+    if b:wants(w) then b:give(w, b:emit("outer", w.width, b:again(x), d), w.width) end
+    return
+  elseif own then -- y = X w
+    if b:wants(x) then b:give(x, b:emit("outer", x.width, d, b:constant(w, w.width)), x.width) end
+    if b:wants(w) then b:give(w, b:emit("mix", w.width, b:again(x), d), w.width) end
     return
   end
   if b:wants(x) then -- goes on from what there is of the gradient, in place where that is a product
